@@ -1,0 +1,45 @@
+# Each target is one line that a person could type. `make` sets up all that a target needs.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format bench kafka generate clean
+PYTHON ?= python3
+BIN := .venv/bin
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/ready ## make the virtual environment .venv with everything in it
+
+.venv/ready: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Floorpulse needs Python 3.11 or newer: make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: .venv/ready ## a simulated floor, live in the terminal: no Docker, no Java
+	$(BIN)/floorpulse demo
+
+test: .venv/ready ## all tests; those on a real Kafka fetch it with Maven (Java 17+), else skip and say so
+	$(BIN)/python -m pytest
+
+check: .venv/ready ## lint, format, types, generated files
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m docs.generate --check
+
+format: .venv/ready ## mend lint and format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+generate: .venv/ready ## write docs/metrics.md, docs/events.md and docs/settings.md anew
+	$(BIN)/python -m docs.generate
+
+bench: .venv/ready ## events per second of decode, fold and worker, bytes per contact
+	$(BIN)/python -m bench
+
+kafka: .venv/ready ## run a real Apache Kafka on 127.0.0.1:9092 until Ctrl-C
+	$(BIN)/python -m tests.kafka_broker
+
+clean: ## remove everything that make made
+	rm -rf .venv .kafka .mypy_cache .ruff_cache .pytest_cache .hypothesis dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

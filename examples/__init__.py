@@ -1,0 +1,1 @@
+"""Small programs that turn other people's data into events."""

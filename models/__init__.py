@@ -1,0 +1,4 @@
+"""The pure core: events become records, records contributions, contributions panes, panes views.
+
+Knows no Kafka, no Faust, no Prometheus, no file and no clock.
+"""

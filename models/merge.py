@@ -1,0 +1,145 @@
+"""Stage 2: the owner of a queue adds up what the source partitions know of it.
+
+`MergeState` is one partition of the partials topic. What a source says is shown only at its next progress record, so that
+no half flush is seen. Sums are kept by difference; views are immutable and may be read in any thread.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from models import measures
+from models.contact import Key
+from models.measures import Cells, accumulate, added
+from models.panes import LIVE_PART, MINUTE_MS, QUARTER_MS, REST_PART, Live
+from models.partials import Partial, Progress, Source
+
+_NO_LIVE: Final[list[Live]] = [{} for _ in range(measures.LIVE)]
+
+
+@dataclass(frozen=True)
+class QueueView:
+    """The figures of one queue and channel as they stood at a progress boundary; nothing in it ever changes."""
+
+    queue: str
+    channel: str
+    total: Cells
+    minutes: Mapping[int, Cells]
+    quarters: Mapping[int, Cells]
+    live: tuple[list[Live], ...]
+
+    def window(self, now_ms: int, minutes: int) -> Cells:
+        """Return the sums of the last `minutes` minutes, the one that `now_ms` is in with them."""
+        last = now_ms // MINUTE_MS
+        return _sum(self.minutes[minute] for minute in range(last - minutes + 1, last + 1) if minute in self.minutes)
+
+    def quarter(self, start_ms: int) -> Cells:
+        """Return the sums of the quarter of an hour that starts at `start_ms`."""
+        quarter = start_ms // QUARTER_MS
+        inside = range(quarter * 15, quarter * 15 + 15)
+        panes = [self.minutes[minute] for minute in inside if minute in self.minutes]
+        return _sum([*panes, self.quarters.get(quarter, {})])
+
+    def open_now(self, cell: int, now_ms: int) -> int:
+        """Count what is open of a live cell at `now_ms`."""
+        return sum(n for live in self.live for start_ms, n in live[cell].items() if start_ms <= now_ms)
+
+    def oldest_start_ms(self, cell: int, now_ms: int) -> int | None:
+        """Return when the oldest open one of a live cell began; None where nothing is open."""
+        return min(
+            (start for live in self.live for start, n in live[cell].items() if start <= now_ms and n > 0), default=None
+        )
+
+
+def _sum(panes: Iterable[Cells]) -> Cells:
+    total: defaultdict[int, int] = defaultdict(int)
+    for pane in panes:
+        for cell, n in pane.items():
+            total[cell] += n
+    return dict(total)
+
+
+class QueueState:
+    """One queue and channel: what each source knows of it, and the sums over the sources."""
+
+    def __init__(self, key: Key) -> None:
+        self.key = key
+        self._known: dict[tuple[Source, str], Partial] = {}
+        self._total: Cells = {}
+        self._minutes: dict[int, Cells] = {}
+        self._quarters: dict[int, Cells] = {}
+        self._live: dict[Source, list[Live]] = {}
+        self._view: QueueView | None = None
+
+    def apply(self, source: Source, partial: Partial) -> Partial | None:
+        """Take what a source says now instead of what it said before.
+
+        Returns the partial to write back where this one is a former owner's last word: older in the log and of an
+        older epoch. An older one of a newer epoch comes from an owner that is catching up, and is left alone.
+        """
+        known = self._known.get((source, partial.part))
+        if known is not None and partial.offset < known.offset:
+            return known if partial.epoch < known.epoch else None
+        self._known[source, partial.part] = partial
+        self._view = None
+        if isinstance(partial.body, list) or partial.part == LIVE_PART:
+            self._live[source] = partial.body if isinstance(partial.body, list) else _NO_LIVE
+            return None
+        before = known.body if known is not None and isinstance(known.body, dict) else {}
+        change = added(partial.body, before, -1)
+        accumulate(self._total, change)
+        if partial.part != REST_PART:
+            tier, start_ms = partial.part.split(":")
+            panes, length = (self._minutes, MINUTE_MS) if tier == "1m" else (self._quarters, QUARTER_MS)
+            number = int(start_ms) // length
+            pane = added(panes.get(number, {}), change)  # a new one: views hold the old one
+            if pane:
+                panes[number] = pane
+            else:
+                panes.pop(number, None)
+        return None
+
+    def view(self) -> QueueView:
+        """Return the figures as they stand."""
+        if self._view is None:
+            live = tuple(self._live.values())
+            self._view = QueueView(*self.key, dict(self._total), dict(self._minutes), dict(self._quarters), live)
+        return self._view
+
+
+class MergeState:
+    """One partition of the partials topic, a function of its log."""
+
+    def __init__(self) -> None:
+        self.offset = -1
+        self.queues: dict[Key, QueueState] = {}
+        self.progress: dict[Source, Progress] = {}
+        self._staged: defaultdict[tuple[Source, int], list[Partial]] = defaultdict(list)
+
+    def apply(self, source: Source, record: Partial | Progress) -> list[Partial]:
+        """Take the next record; return the partials to write back (see `QueueState.apply`)."""
+        staged = self._staged[source, record.epoch]
+        if isinstance(record, Partial):
+            staged.append(record)
+            return []
+        known = self.progress.get(source)
+        if known is None or (record.offset, record.epoch) >= (known.offset, known.epoch):
+            self.progress[source] = record
+        del self._staged[source, record.epoch]
+        repairs = (self._queue((partial.queue, partial.channel)).apply(source, partial) for partial in staged)
+        return [repair for repair in repairs if repair is not None]
+
+    def _queue(self, key: Key) -> QueueState:
+        state = self.queues.get(key)
+        if state is None:
+            state = self.queues[key] = QueueState(key)
+        return state
+
+    def views(self) -> list[QueueView]:
+        """Return the views of all queues of this partition."""
+        return [state.view() for state in self.queues.values()]
+
+    def fresh_ms(self) -> int | None:
+        """Return up to when the figures are complete: the oldest, over the sources, of newest event or caught up."""
+        return min((max(known.newest_ms, known.caught_up_ms) for known in self.progress.values()), default=None)

@@ -1,0 +1,142 @@
+"""The panes of one queue and channel: sums of contributions by event time, in tiers.
+
+A pane is a small half-open window `[start, end)`. A contribution goes to the finest tier that still holds its time: a
+minute, else a quarter of an hour, else the rest, which has no time. A pane that leaves its tier is added to the coarser
+one. So each contribution stands once, and the sum over all is the total since the beginning.
+Live cells stand beside the panes by their exact start.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from models import measures
+from models.measures import Cells, accumulate
+
+MINUTE_MS: Final = 60_000
+QUARTER_MS: Final = 900_000
+LIVE_PART: Final = "live"
+REST_PART: Final = "total"
+Live = dict[int, int]  # start in ms -> how many
+
+
+@dataclass(frozen=True)
+class Retention:
+    """How long panes stay in their tier, in ms of event time; None keeps quarters for ever (replay)."""
+
+    minutes_ms: int = 75 * MINUTE_MS
+    quarters_ms: int | None = 48 * 3_600_000
+
+
+@dataclass
+class Horizon:
+    """From which minute and quarter (numbers since the epoch) on panes are still held in their tier."""
+
+    minute: int = 0
+    quarter: int = 0
+
+    def advance(self, newest_ms: int, retention: Retention) -> None:
+        """Move on with the newest event time."""
+        self.minute = (newest_ms - retention.minutes_ms) // MINUTE_MS
+        if retention.quarters_ms is not None:
+            self.quarter = (newest_ms - retention.quarters_ms) // QUARTER_MS
+
+
+class QueuePanes:
+    """All sums of one queue and channel, and which parts of them changed since they were last collected.
+
+    A part is what is sent as a whole: `live`, `total` (the rest), `1m:<start>` or `15m:<start>`, start in ms.
+    """
+
+    __slots__ = (
+        "_horizon",
+        "changed_live",
+        "changed_minutes",
+        "changed_quarters",
+        "changed_rest",
+        "live",
+        "minutes",
+        "quarters",
+        "rest",
+    )
+
+    def __init__(self, horizon: Horizon) -> None:
+        self._horizon = horizon
+        self.live: tuple[Live, ...] = tuple({} for _ in range(measures.LIVE))
+        self.minutes: dict[int, Cells] = {}
+        self.quarters: dict[int, Cells] = {}
+        self.rest: Cells = {}
+        self.changed_live = False
+        self.changed_rest = False
+        self.changed_minutes: set[int] = set()
+        self.changed_quarters: set[int] = set()
+
+    def add(self, at: int, cells: Iterable[tuple[int, int]]) -> None:
+        """Add to cells at a time in ms."""
+        minute = at // MINUTE_MS
+        if minute >= self._horizon.minute:
+            pane = self.minutes.get(minute)
+            if pane is None:
+                pane = self.minutes[minute] = {}
+            self.changed_minutes.add(minute)
+        else:
+            pane = self._older(at // QUARTER_MS)
+        for cell, n in cells:
+            if cell >= measures.LIVE:
+                pane[cell] = pane.get(cell, 0) + n
+            else:
+                self._add_live(at, cell, n)
+
+    def _add_live(self, at: int, cell: int, n: int) -> None:
+        live = self.live[cell]
+        left = live.get(at, 0) + n
+        if left:
+            live[at] = left
+        else:
+            del live[at]
+        self.changed_live = True
+
+    def _older(self, quarter: int) -> Cells:
+        """Return the pane of a time that has left the tier of minutes."""
+        if quarter >= self._horizon.quarter:
+            self.changed_quarters.add(quarter)
+            return self.quarters.setdefault(quarter, {})
+        self.changed_rest = True
+        return self.rest
+
+    def retire(self) -> None:
+        """Move the panes that have left their tier into the coarser one."""
+        for minute in [held for held in self.minutes if held < self._horizon.minute]:
+            accumulate(self._older(minute * MINUTE_MS // QUARTER_MS), self.minutes.pop(minute))
+            self.changed_minutes.add(minute)
+        for quarter in [held for held in self.quarters if held < self._horizon.quarter]:
+            accumulate(self.rest, self.quarters.pop(quarter))
+            self.changed_quarters.add(quarter)
+            self.changed_rest = True
+
+    def collect(self) -> list[str]:
+        """Return the names of the parts that changed since the last call."""
+        parts = [f"1m:{minute * MINUTE_MS}" for minute in self.changed_minutes]
+        parts += [f"15m:{quarter * QUARTER_MS}" for quarter in self.changed_quarters]
+        if self.changed_rest:
+            parts.append(REST_PART)
+        if self.changed_live:
+            parts.append(LIVE_PART)
+        self.changed_live = self.changed_rest = False
+        self.changed_minutes = set()
+        self.changed_quarters = set()
+        return parts
+
+    def part(self, name: str) -> Cells | list[Live]:
+        """Return a part as it stands; empty where it is gone. Cells that came to 0 are left out."""
+        if name == LIVE_PART:
+            return [dict(live) for live in self.live]
+        if name == REST_PART:
+            cells = self.rest
+        else:
+            tier, start_ms = name.split(":")
+            if tier == "1m":
+                cells = self.minutes.get(int(start_ms) // MINUTE_MS, {})
+            else:
+                cells = self.quarters.get(int(start_ms) // QUARTER_MS, {})
+        return {cell: n for cell, n in cells.items() if n}

@@ -1,0 +1,77 @@
+"""What stage 1 tells stage 2: the parts of a queue's sums that one source partition knows, and how far it has come.
+
+A partial carries a whole part, never a change: it replaces what the same source said before. Of two, the one that saw more
+of the log (the higher offset) is right, since a part is a function of the log's prefix.
+"""
+
+import msgspec
+
+from models.contact import Key
+from models.panes import Live
+from models.partition import Counts, PartitionState
+
+Source = tuple[str, int]  # topic and partition
+PROGRESS = "progress"
+
+
+class Partial(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """One part of one queue and channel (models/panes.py) as a source partition knows it at `offset`."""
+
+    queue: str
+    channel: str
+    part: str
+    epoch: int
+    offset: int
+    body: dict[int, int] | list[Live]
+
+
+class Progress(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """The end of a flush: all partials of the source up to `offset` were sent before it.
+
+    `newest_ms` is the newest event time seen; `caught_up_ms` the broker's time when nothing was left to read, 0 if never.
+    """
+
+    epoch: int
+    offset: int
+    newest_ms: int
+    caught_up_ms: int
+    counts: Counts
+    settings: str
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_partial = msgspec.msgpack.Decoder(Partial).decode
+_decode_progress = msgspec.msgpack.Decoder(Progress).decode
+
+
+def partial(state: PartitionState, key: Key, part: str, epoch: int = 0) -> Partial:
+    """Return a part of a partition's state as it stands now."""
+    panes = state.queues.get(key)
+    return Partial(*key, part, epoch, state.offset, panes.part(part) if panes else {})
+
+
+def partial_key(source: Source, key: Key, part: str) -> bytes:
+    """Return the record key `<topic>|<partition>|<queue>|<channel>|<part>`; a `|` in a name is escaped."""
+    queue, channel = (name.replace("%", "%25").replace("|", "%7C") for name in key)
+    return f"{source[0]}|{source[1]}|{queue}|{channel}|{part}".encode()
+
+
+def progress_key(source: Source) -> bytes:
+    """Return the record key `progress|<topic>|<partition>`."""
+    return f"{PROGRESS}|{source[0]}|{source[1]}".encode()
+
+
+def encode(record: Partial | Progress) -> bytes:
+    """Encode the value of a record of the partials topic."""
+    return _encode(record)
+
+
+def decode(key: bytes, value: bytes) -> tuple[Source, Partial | Progress]:
+    """Decode a record of the partials topic; raises `ValueError` where it is none of ours."""
+    names = key.decode().split("|")
+    try:
+        if names[0] == PROGRESS:
+            return (names[1], int(names[2])), _decode_progress(value)
+        return (names[0], int(names[1])), _decode_partial(value)
+    except (IndexError, ValueError, msgspec.MsgspecError) as error:
+        raise ValueError(f"partials: record with key {key!r} is none of ours: {error}") from None

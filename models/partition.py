@@ -1,0 +1,227 @@
+"""Stage 1: the state of one source partition, a function of the prefix of its log.
+
+`fold` takes the log's records in order, each once; records at or below the offset already folded are dropped. What comes
+out: changed parts of the panes (`collect`), and refused records (`letters`), which whoever carries them must hand on before
+a snapshot that no longer holds them counts. Time is the newest event time seen, never a clock.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from models.contact import Contact, Contribution, Key
+from models.errors import DecodeError
+from models.events import ContactEvent, Decode
+from models.facts import Fact, fact_of, mark_of
+from models.panes import MINUTE_MS, QUARTER_MS, Horizon, QueuePanes, Retention
+
+SNAPSHOT_VERSION: Final = 1
+QUIET_MS: Final = 10 * MINUTE_MS  # a contact that ended so long ago is put away as bytes only
+Packed = tuple[bytes, bytes]  # a record's facts and marks
+Record = tuple[int, int, bytes]  # offset, append time in ms (0 where unknown), value
+
+
+@dataclass(frozen=True)
+class FoldSettings:
+    """What enters the fold besides the log. A change of any of it makes another state; its digest is in the snapshot."""
+
+    channel: str = "voice"
+    lateness_ms: int | None = 6 * 3_600_000
+    """Events older than this against the newest event time are late: counted and handed on, not folded. None: never."""
+    skew_ms: int | None = 10 * MINUTE_MS
+    """Events that claim to be further ahead of their append time are refused. None: never."""
+    retention: Retention = field(default_factory=Retention)
+
+
+@dataclass
+class Counts:
+    """What happened to the records, since the beginning of the log."""
+
+    events: int = 0
+    duplicates: int = 0
+    late: int = 0
+    invalid: int = 0
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A record that was not folded: `code` is `late` or a `DecodeError`'s."""
+
+    offset: int
+    code: str
+    reason: str
+    value: bytes
+
+
+class PartitionState:
+    """The contacts and panes of one source partition."""
+
+    def __init__(self, decode: Decode, settings: FoldSettings | None = None) -> None:
+        self.settings = settings or FoldSettings()
+        self.offset = -1
+        self.newest = 0  # event time in ms
+        self.counts = Counts()
+        self.letters: list[Letter] = []
+        self.queues: dict[Key, QueuePanes] = {}
+        self.contacts: dict[str, Contact] = {}
+        self.finished: dict[int, dict[str, Packed]] = {}  # quarter of the last fact -> id -> record
+        self.unsent: set[tuple[Key, str]] = set()  # parts that were in flight when the state was saved
+        self._decode = decode
+        self._horizon = Horizon()
+        self._ended: dict[int, list[str]] = {}  # minute of `newest` when it ended -> ids
+        self._minute = 0
+
+    def fold(self, records: Iterable[Record]) -> None:
+        """Fold the next records of the log.
+
+        A record that is no event, is late or claims to be from the future becomes a letter and is counted.
+        """
+        decode, contacts, counts, channel = self._decode, self.contacts, self.counts, self.settings.channel
+        out: list[Contribution] = []
+        for offset, appended_at, value in records:
+            if offset <= self.offset:
+                continue
+            self.offset = offset
+            try:
+                event = decode(value)
+                if event.at > self.newest:
+                    self._advance(event, appended_at)
+            except DecodeError as error:
+                counts.invalid += 1
+                self.letters.append(Letter(offset, error.code, str(error), value))
+                continue
+            counts.events += 1
+            if self._is_late(event.at):
+                counts.late += 1
+                self.letters.append(Letter(offset, "late", f"at: {self.newest - event.at} ms behind the newest", value))
+                continue
+            fact = fact_of(event, channel)
+            contact = contacts.get(event.contact_id)
+            if contact is None:
+                contact = contacts[event.contact_id] = self._take_up(event.contact_id)
+            mark = mark_of(event)
+            if contact.follows(fact, mark):
+                contact.append(fact, mark, out)
+            else:
+                self._merge(contact, fact, mark, out)
+            if contact.ended:
+                self._ended.setdefault(self._minute, []).append(event.contact_id)
+            if out:
+                self._apply(out)
+                out.clear()
+
+    def _advance(self, event: ContactEvent, appended_at: int) -> None:
+        """Move the newest event time on, and with it what time alone moves."""
+        skew_ms = self.settings.skew_ms
+        if appended_at > 0 and skew_ms is not None and event.at > appended_at + skew_ms:
+            ahead_s = (event.at - appended_at) // 1_000
+            raise DecodeError(
+                "future", f"at: {event.at} is {ahead_s} s ahead of its append time, allowed: {skew_ms // 1_000}"
+            )
+        self.newest = event.at
+        minute = event.at // MINUTE_MS
+        if minute != self._minute:
+            self._minute = minute
+            self._horizon.advance(event.at, self.settings.retention)
+            for panes in self.queues.values():
+                panes.retire()
+            self._put_away()
+
+    def _is_late(self, at: int) -> bool:
+        lateness_ms = self.settings.lateness_ms
+        return lateness_ms is not None and at < self.newest - lateness_ms
+
+    def _merge(self, contact: Contact, fact: Fact, mark: bytes, out: list[Contribution]) -> None:
+        changes = contact.merge(fact, mark)
+        if changes is None:
+            self.counts.duplicates += 1
+        else:
+            out.extend(changes)
+
+    def _apply(self, contributions: list[Contribution]) -> None:
+        queues = self.queues
+        for key, at, cells in contributions:
+            panes = queues.get(key)
+            if panes is None:
+                panes = queues[key] = QueuePanes(self._horizon)
+            panes.add(at, cells)
+
+    def _take_up(self, contact_id: str) -> Contact:
+        """Return the record of a contact that was put away, else a new one."""
+        for ids in self.finished.values():
+            if contact_id in ids:
+                return Contact(*ids.pop(contact_id))
+        return Contact()
+
+    def _put_away(self) -> None:
+        """Keep only the facts of contacts that ended a while ago, and drop those past the lateness horizon."""
+        lateness_ms = self.settings.lateness_ms
+        for minute in [ended for ended in self._ended if ended < self._minute - QUIET_MS // MINUTE_MS]:
+            for contact_id in self._ended.pop(minute):
+                contact = self.contacts.get(contact_id)
+                if contact is not None and contact.ended:
+                    del self.contacts[contact_id]
+                    last_quarter = contact.last_at // QUARTER_MS if lateness_ms is not None else 0
+                    self.finished.setdefault(last_quarter, {})[contact_id] = (contact.packed, contact.marks)
+        if lateness_ms is not None:
+            for quarter in [held for held in self.finished if (held + 1) * QUARTER_MS < self.newest - lateness_ms]:
+                del self.finished[quarter]
+
+    def collect(self) -> list[tuple[Key, str]]:
+        """Return the parts that changed since the last call, and those left over from before a restore."""
+        changed = {(key, part) for key, panes in self.queues.items() for part in panes.collect()}
+        changed |= self.unsent
+        self.unsent = set()
+        return sorted(changed)
+
+    def snapshot(self, in_flight: Iterable[tuple[Key, str]] = ()) -> bytes:
+        """Return the whole state; `in_flight` are the parts collected and not yet acknowledged."""
+        self.unsent = set(self.collect())  # still to be sent, by us too
+        return _encode(
+            _Saved(
+                version=SNAPSHOT_VERSION,
+                offset=self.offset,
+                newest=self.newest,
+                counts=self.counts,
+                contacts={name: (contact.packed, contact.marks) for name, contact in self.contacts.items()},
+                finished=self.finished,
+                ended=self._ended,
+                queues=[(key, list(q.live), q.minutes, q.quarters, q.rest) for key, q in self.queues.items()],
+                unsent=sorted(self.unsent.union(in_flight)),
+            )
+        )
+
+    def restore(self, saved: bytes) -> None:
+        """Become the state that was saved. Contacts are read again only when their next event comes."""
+        body = _decode(saved)
+        self.offset = body.offset
+        self.newest = body.newest
+        self._minute = body.newest // MINUTE_MS
+        self.counts = body.counts
+        self._horizon.advance(body.newest, self.settings.retention)
+        self.contacts = {name: Contact(*packed) for name, packed in body.contacts.items()}
+        self.finished = body.finished
+        self._ended = body.ended
+        self.queues = {}
+        for key, live, minutes, quarters, rest in body.queues:
+            panes = self.queues[key] = QueuePanes(self._horizon)
+            panes.live, panes.minutes, panes.quarters, panes.rest = tuple(live), minutes, quarters, rest
+        self.unsent = set(body.unsent)
+
+
+class _Saved(msgspec.Struct, array_like=True):
+    version: int
+    offset: int
+    newest: int
+    counts: Counts
+    contacts: dict[str, Packed]
+    finished: dict[int, dict[str, Packed]]
+    ended: dict[int, list[str]]
+    queues: list[tuple[Key, list[dict[int, int]], dict[int, dict[int, int]], dict[int, dict[int, int]], dict[int, int]]]
+    unsent: list[tuple[Key, str]]
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Saved).decode

@@ -1,0 +1,1 @@
+"""Where the figures go: one file for each target."""

@@ -1,0 +1,254 @@
+"""The Prometheus collector: renders what the worker knows when it is scraped, and nothing it no longer owns.
+
+Additive parts first (counters and histograms, for PromQL to add up and divide), then live gauges, then the catalogue's
+windowed figures with the window in the name. Nobody waiting and nothing to divide by give no sample, never 0. Labels are
+queue, channel, site and reason: never a person or an id.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TypeVar, cast
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.core import Metric as Family
+from prometheus_client.registry import Collector
+
+from models import catalogue, measures
+from models.catalogue import Goals, Metric
+from models.histogram import last_bucket_within
+from models.measures import SPAN, Cells
+from models.merge import QueueView
+
+F = TypeVar("F", bound=Family)
+LABELS = ("queue", "channel", "site")
+WAIT_EDGES_S = (5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1200)
+HANDLE_EDGES_S = (15, 30, 60, 120, 180, 240, 300, 420, 600, 900, 1200, 1800, 3600)
+_COUNTERS = {
+    "offered": "cc_contacts_offered",
+    "answered": "cc_contacts_answered",
+    "abandoned": "cc_contacts_abandoned",
+    "short_abandoned": "cc_contacts_short_abandoned",
+    "handled": "cc_contacts_handled",
+    "transferred": "cc_contacts_transferred",
+    "talk": "cc_talk_seconds",
+    "hold": "cc_hold_seconds",
+    "acw": "cc_wrap_up_seconds",
+}
+
+
+@dataclass(frozen=True)
+class SourceView:
+    """How far one source partition was folded by this worker."""
+
+    topic: str
+    partition: int
+    events: int
+    duplicates: int
+    late: int
+    invalid: int
+    newest_ms: int
+    lag: int | None
+
+
+@dataclass(frozen=True)
+class FloorView:
+    """All that one worker shows: its queues, and itself. Immutable; a new one replaces it."""
+
+    queues: tuple[QueueView, ...] = ()
+    sources: tuple[SourceView, ...] = ()
+    recovering: bool = True
+    fresh_ms: int | None = None
+
+
+class FloorCollector(Collector):
+    """Renders the newest view; `now_ms` is the clock of the windows."""
+
+    def __init__(self, view: Callable[[], FloorView], now_ms: Callable[[], int], goals: Goals, site: str) -> None:
+        self._view = view
+        self._now_ms = now_ms
+        self._goals = goals
+        self._site = site
+
+    def describe(self) -> Iterable[Family]:
+        """Return nothing: the names are fixed, and no view is there yet when the collector is registered."""
+        return []
+
+    def collect(self) -> Iterator[Family]:
+        """Yield all families of the newest view; of a worker that is still reading its past only that it is."""
+        view = self._view()
+        yield GaugeMetricFamily(
+            "floorpulse_recovering", "1 while the worker reads its past back", value=view.recovering
+        )
+        if not view.recovering:
+            yield from _sources(view)
+            yield from self._queues(view)
+
+    def _queues(self, view: FloorView) -> Iterator[Family]:
+        now_ms, goals = self._now_ms(), self._goals
+        families = _Families(goals)
+        for queue in view.queues:
+            labels = [queue.queue, queue.channel, self._site]
+            families.add_total(labels, queue.total, catalogue.amounts(queue.total, goals))
+            families.add_live(labels, queue, now_ms)
+            for window in catalogue.WINDOWS_MIN:
+                found = catalogue.amounts(queue.window(now_ms, window), goals)
+                families.add_window(labels, window, found)
+        yield from families.all()
+        threshold = GaugeMetricFamily("cc_service_level_threshold_seconds", "Answered within this is in time")
+        threshold.add_metric([], goals.threshold_s)
+        yield threshold
+
+
+def _sources(view: FloorView) -> Iterator[Family]:
+    labels = ("topic", "partition")
+    counters = {
+        "events": "Events read",
+        "duplicates": "Events already held",
+        "late": "Events past the lateness horizon, in cc.late",
+        "invalid": "Records that were no events, in cc.dead_letters",
+    }
+    for name, text in counters.items():
+        family = CounterMetricFamily(f"floorpulse_{name}", text, labels=labels)
+        for source in view.sources:
+            family.add_metric([source.topic, str(source.partition)], getattr(source, name))
+        yield family
+    newest = GaugeMetricFamily("floorpulse_newest_event_timestamp_seconds", "Newest event time read", labels=labels)
+    lag = GaugeMetricFamily("floorpulse_lag_records", "Records in the log not read yet", labels=labels)
+    for source in view.sources:
+        if source.newest_ms:
+            newest.add_metric([source.topic, str(source.partition)], source.newest_ms / 1_000)
+        if source.lag is not None:
+            lag.add_metric([source.topic, str(source.partition)], source.lag)
+    yield newest
+    yield lag
+    if view.fresh_ms is not None:
+        yield GaugeMetricFamily(
+            "floorpulse_fresh_timestamp_seconds", "Figures are complete up to here", value=view.fresh_ms / 1_000
+        )
+
+
+@dataclass
+class _Families:
+    """The families of the queues, filled queue by queue."""
+
+    goals: Goals
+    by_name: dict[str, Family] = field(default_factory=dict)
+
+    def all(self) -> Iterable[Family]:
+        return self.by_name.values()
+
+    def add_total(self, labels: list[str], cells: Cells, found: catalogue.Amounts) -> None:
+        for name, exported in _COUNTERS.items():
+            metric = catalogue.BY_NAME[name]
+            value = metric.value(found)
+            self._counter(exported, metric.help).add_metric(labels, value or 0)
+        exited = self._counter("cc_contacts_exited", "Contacts that left the queue otherwise", (*LABELS, "reason"))
+        for reason, cell in measures.EXITED.items():
+            if cells.get(cell):
+                exited.add_metric([*labels, reason], cells[cell])
+        waits = sorted({*WAIT_EDGES_S, self.goals.threshold_s, self.goals.short_abandon_s})
+        self._histogram(
+            "cc_answer_wait_seconds",
+            "Waits of the answered",
+            labels,
+            cells,
+            measures.ANSWER_WAIT,
+            waits,
+            found["answer_wait_ms"],
+        )
+        self._histogram(
+            "cc_abandon_wait_seconds",
+            "Waits of those who hung up",
+            labels,
+            cells,
+            measures.ABANDON_WAIT,
+            waits,
+            found["abandon_wait_ms"],
+        )
+        handle_ms = found["talk_ms"] + found["hold_ms"] + found["wrap_up_ms"]
+        self._histogram(
+            "cc_handle_seconds",
+            "Handle times: talk, hold and wrap-up",
+            labels,
+            cells,
+            measures.HANDLE,
+            HANDLE_EDGES_S,
+            handle_ms,
+        )
+
+    def add_live(self, labels: list[str], queue: QueueView, now_ms: int) -> None:
+        waiting = catalogue.BY_NAME["waiting"]
+        self._gauge("cc_contacts_waiting", waiting.help).add_metric(labels, queue.open_now(measures.WAITING, now_ms))
+        in_progress = catalogue.BY_NAME["in_progress"]
+        self._gauge("cc_contacts_in_progress", in_progress.help).add_metric(
+            labels, queue.open_now(measures.IN_PROGRESS, now_ms)
+        )
+        oldest_ms = queue.oldest_start_ms(measures.WAITING, now_ms)
+        oldest = self._gauge(
+            "cc_queue_oldest_wait_start_timestamp_seconds",
+            "Entry of the contact that waits longest; none waiting: no sample",
+        )
+        if oldest_ms is not None:
+            oldest.add_metric(labels, oldest_ms / 1_000)
+
+    def add_window(self, labels: list[str], window_min: int, found: catalogue.Amounts) -> None:
+        for metric in catalogue.METRICS:
+            if window_min in metric.windows_min and metric.attribution != "live":
+                self._windowed(metric, labels, window_min, found)
+        headline = catalogue.BY_NAME[self.goals.headline]
+        value = headline.value(found)
+        family = self._gauge(
+            f"cc_service_level_{window_min}m_ratio",
+            f"Service level, entered in the last {window_min} min: {headline.formula}",
+        )
+        if value is not None:
+            family.add_metric(labels, value)
+
+    def _windowed(self, metric: Metric, labels: list[str], window_min: int, found: catalogue.Amounts) -> None:
+        by = "entered" if metric.attribution == "cohort" else "counted"
+        family = self._gauge(
+            windowed_name(metric, window_min), f"{metric.help}, {by} in the last {window_min} min: {metric.formula}"
+        )
+        value = metric.value(found)
+        if value is not None:
+            family.add_metric(labels, value)
+
+    def _counter(self, name: str, text: str, labels: tuple[str, ...] = LABELS) -> CounterMetricFamily:
+        return self._family(name, lambda: CounterMetricFamily(name, text, labels=labels))
+
+    def _gauge(self, name: str, text: str) -> GaugeMetricFamily:
+        return self._family(name, lambda: GaugeMetricFamily(name, text, labels=LABELS))
+
+    def _histogram(
+        self,
+        name: str,
+        text: str,
+        labels: list[str],
+        cells: Cells,
+        histogram: int,
+        edges_s: Iterable[float],
+        sum_ms: int,
+    ) -> None:
+        family = self._family(name, lambda: HistogramMetricFamily(name, text, labels=LABELS))
+        held = [(cell - histogram, n) for cell, n in cells.items() if histogram <= cell < histogram + SPAN]
+        buckets = [
+            (_edge(edge), sum(n for bucket, n in held if bucket <= last_bucket_within(edge))) for edge in edges_s
+        ]
+        family.add_metric(labels, [*buckets, ("+Inf", sum(n for _, n in held))], sum_ms / 1_000)
+
+    def _family(self, name: str, make: Callable[[], F]) -> F:
+        family = self.by_name.get(name)
+        if family is None:
+            family = self.by_name[name] = make()
+        return cast(F, family)
+
+
+def windowed_name(metric: Metric, window_min: int) -> str:
+    """Return a metric's name for a window: `cc_asa_15m_seconds`, `cc_contacts_offered_15m`."""
+    if metric.unit == "contacts":
+        return f"cc_contacts_{metric.name}_{window_min}m"
+    return f"cc_{metric.name}_{window_min}m_{metric.unit}"
+
+
+def _edge(edge_s: float) -> str:
+    return str(float(edge_s))

@@ -1,0 +1,1 @@
+"""The stream side: sources, agents, driver and the programs that run them."""

@@ -1,0 +1,178 @@
+"""The composition root: settings, core, stages, Faust and the web thread become one worker.
+
+The worker is made to crash: what it knows is in Kafka, so any fault ends the process at once with one line and exit code 1,
+and whoever watches it starts it again.
+"""
+
+import asyncio
+import gc
+import logging
+import os
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import gettempdir
+from typing import Any, Final, NoReturn
+
+import faust
+from faust.sensors.monitor import Monitor
+from faust.types.tuples import TP
+
+from models.settings import Settings
+from sinks.prometheus import FloorCollector
+from streams import agents, topics, web
+from streams.driver import BatchTransport
+from streams.fold_stage import FoldStage
+from streams.merge_stage import MergeStage
+from streams.outbox import Rows, produce
+from streams.snapshots import Snapshots
+
+TICK_S: Final = 0.02
+PUBLISH_S: Final = 0.1
+QUEUED_BATCHES: Final = 16  # that wait for an agent, of all its partitions
+
+log = logging.getLogger("floorpulse")
+
+
+class WorkerApp(faust.App):  # type: ignore[misc]  # Faust has no types we follow
+    """A Faust app that reads in batches, goes on from the snapshots, and ends the process at the first fault."""
+
+    placement: "Worker"
+
+    def _new_transport(self) -> Any:
+        return BatchTransport(self.conf.broker_consumer, self)
+
+    async def crash(self, reason: BaseException) -> None:
+        """End the worker."""
+        fail("Faust", reason)
+
+
+class Worker:
+    """One worker: both stages, their timers, and what it shows."""
+
+    def __init__(self, settings: Settings, opened: socket.socket) -> None:
+        self.settings = settings
+        partitions = settings.kafka.partitions
+        self.app = _faust_app(settings, opened.getsockname()[1])
+        self.app.placement = self
+        snapshots = Snapshots(self.app, partitions)
+        self.folding = FoldStage(topics.CALLS, settings.fold(), snapshots, self._produce, self._highwater, partitions)
+        self.merging = MergeStage(self._produce)
+        agents.install(self.app, self.folding, self.merging, fail)
+        collector = FloorCollector(lambda: self.merging.view, _now_ms, settings.goals(), settings.site)
+        self.web = web.WebThread(opened, collector, lambda: self.merging.view)
+        self.app.on_partitions_revoked.connect(self._stop_folding)
+        self.app.task(self._keep_time)
+
+    async def positions(self, assigned: set[TP], ends: Mapping[TP, int]) -> Mapping[TP, int]:
+        """Take the partitions that were assigned, drop the others, and say where to go on (see `Placement`)."""
+        sources = {tp for tp in assigned if tp.topic == topics.CALLS}
+        partials = assigned - sources
+        self.folding.drop_all_but({tp.partition for tp in sources})
+        self.merging.drop_all_but({tp.partition for tp in partials})
+        positions = {tp: await self.folding.take(tp.partition) for tp in sources}
+        positions |= {tp: self.merging.take(tp.partition, ends.get(tp) or 0) for tp in partials}
+        self.folding.active = True
+        log.info("assigned sources=%d partials=%d", len(sources), len(partials))
+        return positions
+
+    async def _stop_folding(self, *_args: Any, **_kwargs: Any) -> None:
+        self.folding.active = False
+
+    async def _keep_time(self) -> None:
+        """Flush, save and publish, over and over."""
+        published_at = 0.0
+        while True:
+            now = time.monotonic()
+            try:
+                self.folding.tick()
+                if now - published_at >= PUBLISH_S:
+                    published_at = now
+                    self.merging.publish(self.folding)
+            except Exception as error:
+                fail("flush", error)
+            self.web.alive_at = now
+            await asyncio.sleep(TICK_S)
+
+    async def _produce(self, topic: str, rows: Rows) -> None:
+        try:
+            await produce(self.app.producer._ensure_producer(), topic, rows)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            fail(f"sending to {topic}", error)
+
+    def _highwater(self, partition: int) -> int | None:
+        try:
+            highwater: int | None = self.app.consumer.highwater(TP(topics.CALLS, partition))
+        except Exception:
+            return None  # not assigned just now
+        return highwater
+
+    def run(self) -> NoReturn:
+        """Run until a signal or a fault; does not return."""
+        gc.set_threshold(50_000, 20, 50)  # millions of small, cycle-free objects live long
+        self.web.start()
+        log.info("web http://127.0.0.1:%d/metrics kafka %s", self.web.port, self.settings.kafka.bootstrap)
+        worker = self.app.Worker(loglevel="WARNING", quiet=True, override_logging=False, redirect_stdouts=False)
+        worker.execute_from_commandline()
+        sys.exit(0)
+
+
+def run_worker(settings: Settings, web_port: int | None) -> NoReturn:
+    """Check what the worker needs, then run it. Raises `ConfigError` where something is missing or wrong."""
+    opened = web.listen(web_port)
+    topics.check(settings)
+    Worker(settings, opened).run()
+
+
+def fail(where: str, error: BaseException) -> NoReturn:
+    """End the process with one line on standard error and exit code 1."""
+    reason = " ".join(str(error).split()) or "no message"
+    sys.stderr.write(f"floorpulse: {where}: {type(error).__name__}: {reason}\n")
+    sys.stderr.flush()
+    os._exit(1)
+
+
+def _faust_app(settings: Settings, web_port: int) -> WorkerApp:
+    kafka = settings.kafka
+    identity = f"{socket.gethostname()}-{web_port}"
+    app: WorkerApp = WorkerApp(
+        settings.app,
+        broker=[f"kafka://{address}" for address in kafka.bootstrap.split(",")],
+        store="memory://",
+        datadir=Path(gettempdir()) / f"floorpulse-{os.getuid()}",
+        topic_partitions=kafka.partitions,
+        topic_replication_factor=kafka.replication,
+        topic_allow_declare=False,  # ours are made by `floorpulse topics ensure`
+        topic_disable_leader=True,
+        table_standby_replicas=0,
+        web_enabled=False,
+        canonical_url=f"http://{identity}",  # Faust's assignor tells workers apart by it
+        stream_wait_empty=False,
+        stream_buffer_maxsize=QUEUED_BATCHES,
+        consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=identity,  # a killed worker that comes back gets its partitions at once
+        broker_session_timeout=float(topics.SESSION_S),
+        broker_rebalance_timeout=float(topics.SESSION_S),
+        broker_heartbeat_interval=2.0,
+        broker_max_poll_interval=86_400.0,  # an idle worker never polls, and must not be put out for it
+        producer_linger=0,
+        producer_compression_type="lz4",
+        Monitor=_QuietMonitor,
+    )
+    return app
+
+
+class _QuietMonitor(Monitor):  # type: ignore[misc]  # Faust has no types we follow
+    """Faust's monitor without its work for each event: we count ourselves."""
+
+    def on_message_in(self, *_args: Any, **_kwargs: Any) -> None: ...
+    def on_stream_event_in(self, *_args: Any, **_kwargs: Any) -> None: ...
+    def on_stream_event_out(self, *_args: Any, **_kwargs: Any) -> None: ...
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1_000)

@@ -1,0 +1,85 @@
+"""Stage 2 at work: the partitions of the partials that this worker owns, and the view that it shows.
+
+The topic is compacted and is itself the table: it is read from the beginning on every start, and a partition's queues are
+shown only once the end seen at the assignment was reached.
+"""
+
+from collections.abc import Awaitable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from models.merge import MergeState
+from models.partials import decode, encode, partial_key
+from sinks.prometheus import FloorView
+from streams.fold_stage import FoldStage, Produce
+from streams.topics import PARTIALS
+
+
+@dataclass
+class Merging:
+    """One partition of the partials that is ours; `end` was the log's end when it was assigned."""
+
+    end: int
+    state: MergeState = field(default_factory=MergeState)
+
+    @property
+    def ready(self) -> bool:
+        """Tell whether the past was read."""
+        return self.state.offset + 1 >= self.end
+
+
+class MergeStage:
+    """The partitions of the partials that this worker owns."""
+
+    def __init__(self, produce: Produce) -> None:
+        self.owned: dict[int, Merging] = {}
+        self.view = FloorView()
+        self._produce = produce
+        self._changed = True
+
+    def take(self, partition: int, end: int) -> int:
+        """Own a partition; return the next offset to read."""
+        held = self.owned.get(partition)
+        if held is None:
+            held = self.owned[partition] = Merging(end)
+        return held.state.offset + 1
+
+    def drop_all_but(self, partitions: set[int]) -> None:
+        """Forget the partitions that went elsewhere."""
+        self.owned = {partition: held for partition, held in self.owned.items() if partition in partitions}
+        self._changed = True
+
+    def merge(self, partition: int, records: Iterable[Any]) -> Awaitable[None] | None:
+        """Take the records of one fetch; return what is to be awaited where a former owner's word must be repaired.
+
+        Raises `ValueError` where a record is none of ours.
+        """
+        held = self.owned.get(partition)
+        if held is None:
+            return None
+        state, repairs = held.state, []
+        for record in records:
+            if record.offset <= state.offset:
+                continue
+            state.offset = record.offset
+            if record.value is None:
+                continue
+            source, body = decode(record.key, record.value)
+            repairs += [
+                (partial_key(source, (known.queue, known.channel), known.part), encode(known))
+                for known in state.apply(source, body)
+            ]
+        self._changed = True
+        return self._produce(PARTIALS, {partition: repairs}) if repairs else None
+
+    def publish(self, folding: FoldStage) -> None:
+        """Replace the view where something changed."""
+        ready = [held for held in self.owned.values() if held.ready]
+        recovering = len(ready) < len(self.owned) or not self.owned
+        queues = self.view.queues
+        if self._changed:
+            self._changed = False
+            queues = tuple(view for held in ready for view in held.state.views())
+        fresh = [held.state.fresh_ms() for held in ready]
+        fresh_ms = min((at for at in fresh if at is not None), default=None)
+        self.view = FloorView(queues, folding.views(), recovering, fresh_ms)

@@ -1,0 +1,197 @@
+"""History through the core without Kafka: recorded events in, the same figures out.
+
+The events of a file go through `PartitionState` and `MergeState` as those of a topic do; only the horizons are off, so
+they may come in any order and reach back as far as they like.
+"""
+
+import gzip
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import orjson
+
+from models import catalogue, measures
+from models.catalogue import METRICS, Goals
+from models.contact import Contact, Key
+from models.errors import ConfigError
+from models.events import decoder
+from models.measures import Cells, added
+from models.merge import MergeState, QueueView
+from models.panes import QUARTER_MS, Retention
+from models.partials import Progress, partial
+from models.partition import Counts, FoldSettings, Letter, PartitionState
+
+INTERVAL_MS = QUARTER_MS
+_SOURCE = ("cc.calls", 0)
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class LiveFigures:
+    """What stood open at one moment."""
+
+    waiting: int = 0
+    longest_wait: float | None = None
+    in_progress: int = 0
+
+
+@dataclass
+class Replay:
+    """The figures of recorded events: `report` is what `--json` prints."""
+
+    goals: Goals
+    on_invalid: Callable[[str, Letter], None]
+    state: PartitionState = field(init=False)
+    names: list[tuple[int, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        forever = FoldSettings(lateness_ms=None, skew_ms=None, retention=Retention(quarters_ms=None))
+        self.state = PartitionState(decoder("call"), forever)
+
+    def read(self, name: str, lines: Iterable[bytes]) -> None:
+        """Fold the lines of one file; a line that is no event goes to `on_invalid` and is counted."""
+        first = self.state.offset + 1
+        self.state.fold((first + number, 0, line) for number, line in enumerate(lines) if not line.isspace())
+        for letter in self.state.letters:
+            self.on_invalid(f"{name}:{letter.offset - first + 1}", letter)
+        self.state.letters.clear()
+
+    @property
+    def counts(self) -> Counts:
+        """Return how many events were read, and how many of them were duplicates or invalid."""
+        return self.state.counts
+
+    def report(self) -> Row:
+        """Return rows by interval, totals by queue and over all, and the quality of the data."""
+        views = self._views()
+        live = _LiveHistory(self._contacts())
+        ends = _interval_ends(views, self.state.newest)
+        rows = []
+        for end_ms in ends:
+            live.advance(end_ms)
+            for view in views:
+                cells = view.quarter(end_ms - INTERVAL_MS)
+                figures = live.figures((view.queue, view.channel), end_ms)
+                if cells or figures != LiveFigures():
+                    rows.append({**_head(view.queue, view.channel, end_ms), **self._figures(cells, figures)})
+        live.advance(self.state.newest + 1)
+        now_live = {
+            (view.queue, view.channel): live.figures((view.queue, view.channel), self.state.newest) for view in views
+        }
+        totals = [
+            {
+                "queue": view.queue,
+                "channel": view.channel,
+                **self._figures(view.total, now_live[view.queue, view.channel]),
+            }
+            for view in views
+        ]
+        everything: Cells = {}
+        for view in views:
+            everything = added(everything, view.total)
+        totals.append({"queue": None, "channel": None, **self._figures(everything, _all_of(now_live.values()))})
+        return {"as_of": _iso(self.state.newest), "rows": rows, "totals": totals, "quality": self._quality()}
+
+    def _views(self) -> list[QueueView]:
+        merge = MergeState()
+        for key, part in self.state.collect():
+            merge.apply(_SOURCE, partial(self.state, key, part))
+        merge.apply(_SOURCE, Progress(0, self.state.offset, self.state.newest, 0, self.state.counts, ""))
+        return sorted(merge.views(), key=lambda view: (view.queue, view.channel))
+
+    def _contacts(self) -> Iterator[Contact]:
+        yield from self.state.contacts.values()
+        for held in self.state.finished.values():
+            yield from (Contact(*packed) for packed in held.values())
+
+    def _figures(self, cells: Cells, live: LiveFigures) -> Row:
+        found = catalogue.amounts(cells, self.goals)
+        figures: Row = {"waiting": live.waiting, "longest_wait": live.longest_wait, "in_progress": live.in_progress}
+        figures |= {metric.name: metric.value(found) for metric in METRICS if metric.attribution != "live"}
+        figures["service_level"] = figures[self.goals.headline]
+        return figures
+
+    def _quality(self) -> Row:
+        counts = self.counts
+        return {
+            "events": counts.events,
+            "duplicates": counts.duplicates,
+            "late": counts.late,
+            "invalid": counts.invalid,
+        }
+
+
+class _LiveHistory:
+    """What stood open over time, from the records: advanced to one moment after the other."""
+
+    def __init__(self, contacts: Iterable[Contact]) -> None:
+        self._changes = sorted(
+            (at, key, cell, start, n)
+            for contact in contacts
+            for at, contributions in contact.history()
+            for key, start, cells in contributions
+            for cell, n in cells
+            if cell < measures.LIVE
+        )
+        self._next = 0
+        self._open: defaultdict[tuple[Key, int], defaultdict[int, int]] = defaultdict(lambda: defaultdict(int))
+
+    def advance(self, until_ms: int) -> None:
+        """Go on to the moment `until_ms`, what happens in it not included."""
+        while self._next < len(self._changes) and self._changes[self._next][0] < until_ms:
+            _, key, cell, start, n = self._changes[self._next]
+            still = self._open[key, cell]
+            still[start] += n
+            if not still[start]:
+                del still[start]
+            self._next += 1
+
+    def figures(self, key: Key, now_ms: int) -> LiveFigures:
+        """Return what stands open of a queue and channel."""
+        waiting = self._open[key, measures.WAITING]
+        longest = (now_ms - min(waiting)) / 1_000 if waiting else None
+        return LiveFigures(sum(waiting.values()), longest, sum(self._open[key, measures.IN_PROGRESS].values()))
+
+
+def _all_of(figures: Iterable[LiveFigures]) -> LiveFigures:
+    every = list(figures)
+    longest = max((one.longest_wait for one in every if one.longest_wait is not None), default=None)
+    return LiveFigures(sum(one.waiting for one in every), longest, sum(one.in_progress for one in every))
+
+
+def _interval_ends(views: Iterable[QueueView], newest_ms: int) -> list[int]:
+    """Return the ends of all intervals from the first with a figure to the one of the newest event."""
+    starts = [start for view in views for start in (*view.quarters, *(minute // 15 for minute in view.minutes))]
+    first = min(starts, default=newest_ms // INTERVAL_MS + 1)
+    return [(quarter + 1) * INTERVAL_MS for quarter in range(first, newest_ms // INTERVAL_MS + 1)]
+
+
+def _head(queue: str, channel: str, end_ms: int) -> Row:
+    start = _iso(end_ms - INTERVAL_MS)
+    return {"queue": queue, "channel": channel, "interval_start": start, "interval_seconds": INTERVAL_MS // 1_000}
+
+
+def _iso(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1_000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def to_json(report: Row) -> bytes:
+    """Encode a report for other programs."""
+    return orjson.dumps(report, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def open_events(path: str) -> BinaryIO:
+    """Open a file of events, one JSON object a line: `.jsonl`, `.jsonl.gz`, or `-` for standard input."""
+    if path == "-":
+        return sys.stdin.buffer
+    try:
+        if Path(path).is_dir():
+            raise ConfigError(f"{path}: is a folder, allowed: a file of events, one JSON object a line")
+        return cast(BinaryIO, gzip.open(path, "rb")) if path.endswith(".gz") else Path(path).open("rb")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None

@@ -1,0 +1,123 @@
+"""The topics: names, partitions, and what they keep; made and checked with kafka-python.
+
+Source topics carry the broker's append time, so that "in the future" and retention mean the same each time the log is read.
+Partition counts are fixed at birth: a key's place must never change. `ensure` makes what is missing and changes nothing.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from kafka.admin import KafkaAdminClient
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+
+from models.errors import ConfigError
+from models.settings import Settings
+
+CALLS: Final = "cc.calls"
+PARTIALS: Final = "cc.partials"
+DEAD_LETTERS: Final = "cc.dead_letters"
+LATE: Final = "cc.late"
+SNAPSHOTS: Final = "snapshots"
+SESSION_S: Final = 10  # a worker that is silent for so long has lost its partitions
+_DAY_MS: Final = 86_400_000
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One topic as it should be."""
+
+    name: str
+    partitions: int
+    config: dict[str, str] = field(default_factory=dict)
+
+
+def snapshots_topic(settings: Settings) -> str:
+    """Return the topic behind the Faust table of the snapshots."""
+    return f"{settings.app}-{SNAPSHOTS}-changelog"
+
+
+def wanted(settings: Settings) -> list[Topic]:
+    """Return all topics that a worker needs."""
+    partitions = settings.kafka.partitions
+    appended = {"message.timestamp.type": "LogAppendTime", "retention.ms": str(14 * _DAY_MS)}
+    # A zombie's last word must not be compacted over the newer one before the newer one was repaired.
+    compacted = {"cleanup.policy": "compact", "min.compaction.lag.ms": str(10 * SESSION_S * 1_000)}
+    snapshots = {**compacted, "segment.bytes": str(64 << 20), "min.cleanable.dirty.ratio": "0.1"}
+    return [
+        Topic(CALLS, partitions, appended),
+        Topic(PARTIALS, partitions, compacted),
+        Topic(DEAD_LETTERS, partitions, {"retention.ms": str(30 * _DAY_MS)}),
+        Topic(LATE, partitions, {"retention.ms": str(30 * _DAY_MS)}),
+        Topic(snapshots_topic(settings), partitions, snapshots),
+    ]
+
+
+@contextmanager
+def admin(bootstrap: str) -> Iterator[KafkaAdminClient]:
+    """Connect to the brokers; raises `ConfigError` where none answers."""
+    try:
+        client = KafkaAdminClient(
+            bootstrap_servers=bootstrap.split(","), client_id="floorpulse", bootstrap_timeout_ms=5_000
+        )
+    except (KafkaError, ValueError, OSError) as error:
+        reason = str(error) or type(error).__name__
+        raise ConfigError(
+            f"kafka.bootstrap: no Kafka broker answers at {bootstrap} ({reason}); allowed: HOST:PORT[,HOST:PORT…]"
+        ) from None
+    try:
+        yield client
+    except KafkaError as error:
+        raise ConfigError(f"kafka {bootstrap}: {type(error).__name__}: {error}") from None
+    finally:
+        client.close()
+
+
+def ensure(settings: Settings) -> list[str]:
+    """Make the topics that are missing; return their names. Raises `ConfigError` where one is there and wrong."""
+    with admin(settings.kafka.bootstrap) as client:
+        missing = _missing(client, settings)
+        for topic in missing:
+            spec = {
+                "num_partitions": topic.partitions,
+                "replication_factor": settings.kafka.replication,
+                "configs": topic.config,
+            }
+            try:
+                client.create_topics({topic.name: spec}, wait_for_metadata=True)
+            except TopicAlreadyExistsError:
+                continue  # another one was faster
+    return [topic.name for topic in missing]
+
+
+def check(settings: Settings) -> None:
+    """Raise `ConfigError` unless all topics are there with the right number of partitions."""
+    with admin(settings.kafka.bootstrap) as client:
+        missing = _missing(client, settings)
+    if missing:
+        names = ", ".join(topic.name for topic in missing)
+        raise ConfigError(
+            f"topics missing: {names}; run: floorpulse topics ensure --bootstrap {settings.kafka.bootstrap}"
+        )
+
+
+def _missing(client: KafkaAdminClient, settings: Settings) -> list[Topic]:
+    found = partitions_of(client)
+    missing = []
+    for topic in wanted(settings):
+        count = found.get(topic.name)
+        if count is None:
+            missing.append(topic)
+        elif count != topic.partitions:
+            raise ConfigError(
+                f"topic {topic.name}: has {count} partitions, allowed: {topic.partitions} (kafka.partitions); "
+                f"set kafka.partitions = {count}, or delete the topic and run: floorpulse topics ensure"
+            )
+    return missing
+
+
+def partitions_of(client: KafkaAdminClient) -> dict[str, int]:
+    """Return the partition count of every topic."""
+    names = client.list_topics()
+    return {topic["name"]: len(topic["partitions"]) for topic in client.describe_topics(names)} if names else {}

@@ -1,0 +1,103 @@
+"""`/metrics`, `/healthz` and `/readyz`, in a thread with a loop of its own: a busy worker still answers.
+
+Only the worker's newest view is read here, never its state.
+"""
+
+import asyncio
+import gzip
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
+
+from models.errors import ConfigError
+from sinks.prometheus import FloorView
+
+PORTS: Final = range(9842, 9852)
+CACHE_S: Final = 0.1
+STUCK_S: Final = 10.0
+_PAGE: Final = """<!doctype html><html lang="en"><title>Floorpulse worker</title>
+<h1>Floorpulse worker</h1><ul>
+<li><a href="/metrics">/metrics</a> the figures, for Prometheus</li>
+<li><a href="/healthz">/healthz</a> 200 while the worker moves</li>
+<li><a href="/readyz">/readyz</a> 200 once its past is read and its figures are shown</li></ul></html>"""
+
+
+def listen(port: int | None) -> socket.socket:
+    """Bind the worker's port on loopback: the one that is asked for, else the first free one of 9842 to 9851."""
+    for candidate in PORTS if port is None else (port,):
+        opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            opened.bind(("127.0.0.1", candidate))
+            opened.listen(128)
+        except (OSError, OverflowError) as error:
+            opened.close()
+            if port is not None:
+                reason = getattr(error, "strerror", None) or error
+                raise ConfigError(f"--web-port {port}: cannot listen on 127.0.0.1:{port}: {reason}") from None
+        else:
+            return opened
+    raise ConfigError(
+        f"web port: all of {PORTS.start} to {PORTS.stop - 1} on 127.0.0.1 are in use; choose one with --web-port"
+    )
+
+
+class WebThread:
+    """Serves the pages of one worker."""
+
+    def __init__(self, opened: socket.socket, collector: Collector, view: Callable[[], FloorView]) -> None:
+        self.port: int = opened.getsockname()[1]
+        self.alive_at = time.monotonic()  # set by the worker's loop, over and over
+        self._socket = opened
+        self._view = view
+        self._registry = CollectorRegistry()
+        self._registry.register(collector)
+        self._page = b""
+        self._made_at = 0.0
+
+    def start(self) -> None:
+        """Start serving; the thread ends with the process."""
+        threading.Thread(target=lambda: asyncio.run(self._serve()), name="web", daemon=True).start()
+
+    async def _serve(self) -> None:
+        app = web.Application()
+        app.router.add_get("/", self._index)
+        app.router.add_get("/metrics", self._metrics)
+        app.router.add_get("/healthz", self._healthz)
+        app.router.add_get("/readyz", self._readyz)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        await web.SockSite(runner, self._socket).start()
+        await asyncio.Event().wait()
+
+    async def _index(self, _request: web.Request) -> web.Response:
+        return web.Response(text=_PAGE, content_type="text/html")
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        now = time.monotonic()
+        if now - self._made_at > CACHE_S:
+            self._page = generate_latest(self._registry)
+            self._made_at = now
+        headers = {"Content-Type": CONTENT_TYPE_LATEST}
+        if "gzip" in request.headers.get("Accept-Encoding", ""):
+            headers["Content-Encoding"] = "gzip"
+            return web.Response(body=gzip.compress(self._page, 1), headers=headers)
+        return web.Response(body=self._page, headers=headers)
+
+    async def _healthz(self, _request: web.Request) -> web.Response:
+        silent_s = time.monotonic() - self.alive_at
+        if silent_s > STUCK_S:
+            return web.Response(status=503, text=f"stuck: no sign of life for {silent_s:.0f} s\n")
+        return web.Response(text="ok\n")
+
+    async def _readyz(self, _request: web.Request) -> web.Response:
+        if self._view().recovering:
+            return web.Response(status=503, text="recovering: the worker reads its past\n")
+        return web.Response(text="ready\n")
