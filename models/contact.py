@@ -91,18 +91,18 @@ class Contact:
         self.unmatched: tuple[Fact, ...] = ()
         self.ended = False
 
-    def follows(self, fact: Fact, mark: bytes) -> bool:
-        """Tell whether the fact is new and to be read after all others; False also where that is not known."""
-        at, last_at = fact[0], self.last_at
-        if at > last_at or (at == last_at and fact[1] * 256 + fact[2] > self.last_rank):
-            return mark not in self.marks
-        return False
+    def append(self, fact: Fact, mark: bytes, out: list[Contribution]) -> bool:
+        """Add a fact that is new and to be read after all others; what it contributes is added to `out`.
 
-    def append(self, fact: Fact, mark: bytes, out: list[Contribution]) -> None:
-        """Add a fact that `follows`; what it contributes is added to `out`."""
+        Returns False, and does nothing, where it is not or that is not known: then `merge` is the way.
+        """
+        at, last_at = fact[0], self.last_at
+        if at < last_at or (at == last_at and fact[1] * 256 + fact[2] <= self.last_rank) or mark in self.marks:
+            return False
         self.packed += encode_fact(fact)
         self.marks += mark
         self._read(fact, out)
+        return True
 
     def merge(self, fact: Fact, mark: bytes) -> list[Contribution] | None:
         """Add any fact; return what the contribution changed by, or None where nothing is new.
@@ -148,11 +148,11 @@ class Contact:
         return out
 
     def _read(self, fact: Fact, out: list[Contribution]) -> None:
-        at, seq, kind = fact[:3]
+        at, kind = fact[0], fact[2]
         if self.unmatched and self.unmatched[0][0] != at:
             self.unmatched = ()
         self.last_at = at
-        self.last_rank = seq * 256 + kind
+        self.last_rank = fact[1] * 256 + kind
         if not _STEPS[kind](self, fact, out):
             self.unmatched += (fact,)
         elif self.unmatched and kind in _OPENS:

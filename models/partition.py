@@ -13,11 +13,12 @@ import msgspec
 
 from models.contact import Contact, Contribution, Key
 from models.errors import DecodeError
-from models.events import ContactEvent, Decode
+from models.events import Decode
 from models.facts import Fact, fact_of, mark_of
 from models.panes import MINUTE_MS, QUARTER_MS, Horizon, QueuePanes, Retention
 
 SNAPSHOT_VERSION: Final = 1
+FOREVER_MS: Final = 1 << 62
 QUIET_MS: Final = 10 * MINUTE_MS  # a contact that ended so long ago is put away as bytes only
 Packed = tuple[bytes, bytes]  # a record's facts and marks
 Record = tuple[int, int, bytes]  # offset, append time in ms (0 where unknown), value
@@ -70,15 +71,17 @@ class PartitionState:
         self.unsent: set[tuple[Key, str]] = set()  # parts that were in flight when the state was saved
         self._decode = decode
         self._horizon = Horizon()
-        self._ended: dict[int, list[str]] = {}  # minute of `newest` when it ended -> ids
-        self._minute = 0
+        self._ended: dict[int, list[str]] = {}  # end of the minute of `newest` when it ended -> ids
+        self._minute_end = 0  # of the minute that `newest` is in, ms
 
     def fold(self, records: Iterable[Record]) -> None:
         """Fold the next records of the log.
 
-        A record that is no event, is late or claims to be from the future becomes a letter and is counted.
+        A record that is no event, is late or claims to be from the future becomes a letter and is counted. Everything a
+        worker does an ordinary event for is in this loop or one call away: it decides how fast a worker is.
         """
-        decode, contacts, counts, channel = self._decode, self.contacts, self.counts, self.settings.channel
+        decode, contacts, channel = self._decode, self.contacts, self.settings.channel
+        skew_ms, lateness_ms = self.settings.skew_ms or FOREVER_MS, self.settings.lateness_ms or FOREVER_MS
         out: list[Contribution] = []
         for offset, appended_at, value in records:
             if offset <= self.offset:
@@ -86,52 +89,45 @@ class PartitionState:
             self.offset = offset
             try:
                 event = decode(value)
-                if event.at > self.newest:
-                    self._advance(event, appended_at)
             except DecodeError as error:
-                counts.invalid += 1
-                self.letters.append(Letter(offset, error.code, str(error), value))
+                self._refuse(offset, error.code, str(error), value)
                 continue
-            counts.events += 1
-            if self._is_late(event.at):
-                counts.late += 1
-                self.letters.append(Letter(offset, "late", f"at: {self.newest - event.at} ms behind the newest", value))
+            at = event.at
+            if at > self.newest:
+                if at > appended_at + skew_ms and appended_at > 0:
+                    ahead = f"at: {at} is {(at - appended_at) // 1_000} s ahead of its append time"
+                    self._refuse(offset, "future", f"{ahead}, allowed: {skew_ms // 1_000}", value)
+                    continue
+                self.newest = at
+                if at >= self._minute_end:
+                    self._turn_minute()
+            self.counts.events += 1
+            if at < self.newest - lateness_ms:
+                self.counts.late += 1
+                self.letters.append(Letter(offset, "late", f"at: {self.newest - at} ms behind the newest", value))
                 continue
-            fact = fact_of(event, channel)
-            contact = contacts.get(event.contact_id)
-            if contact is None:
-                contact = contacts[event.contact_id] = self._take_up(event.contact_id)
-            mark = mark_of(event)
-            if contact.follows(fact, mark):
-                contact.append(fact, mark, out)
-            else:
+            contact_id = event.contact_id
+            contact = contacts.get(contact_id) or self._take_up(contact_id)
+            fact, mark = fact_of(event, channel), mark_of(event)
+            if not contact.append(fact, mark, out):
                 self._merge(contact, fact, mark, out)
             if contact.ended:
-                self._ended.setdefault(self._minute, []).append(event.contact_id)
+                self._ended.setdefault(self._minute_end, []).append(contact_id)
             if out:
                 self._apply(out)
                 out.clear()
 
-    def _advance(self, event: ContactEvent, appended_at: int) -> None:
-        """Move the newest event time on, and with it what time alone moves."""
-        skew_ms = self.settings.skew_ms
-        if appended_at > 0 and skew_ms is not None and event.at > appended_at + skew_ms:
-            ahead_s = (event.at - appended_at) // 1_000
-            raise DecodeError(
-                "future", f"at: {event.at} is {ahead_s} s ahead of its append time, allowed: {skew_ms // 1_000}"
-            )
-        self.newest = event.at
-        minute = event.at // MINUTE_MS
-        if minute != self._minute:
-            self._minute = minute
-            self._horizon.advance(event.at, self.settings.retention)
-            for panes in self.queues.values():
-                panes.retire()
-            self._put_away()
+    def _refuse(self, offset: int, code: str, reason: str, value: bytes) -> None:
+        self.counts.invalid += 1
+        self.letters.append(Letter(offset, code, reason, value))
 
-    def _is_late(self, at: int) -> bool:
-        lateness_ms = self.settings.lateness_ms
-        return lateness_ms is not None and at < self.newest - lateness_ms
+    def _turn_minute(self) -> None:
+        """Do what time alone does: panes leave their tier, ended contacts are put away."""
+        self._minute_end = (self.newest // MINUTE_MS + 1) * MINUTE_MS
+        self._horizon.advance(self.newest, self.settings.retention)
+        for panes in self.queues.values():
+            panes.retire()
+        self._put_away()
 
     def _merge(self, contact: Contact, fact: Fact, mark: bytes, out: list[Contribution]) -> None:
         changes = contact.merge(fact, mark)
@@ -149,16 +145,15 @@ class PartitionState:
             panes.add(at, cells)
 
     def _take_up(self, contact_id: str) -> Contact:
-        """Return the record of a contact that was put away, else a new one."""
-        for ids in self.finished.values():
-            if contact_id in ids:
-                return Contact(*ids.pop(contact_id))
-        return Contact()
+        """Hold the record of a contact that was put away again, else a new one."""
+        packed = next((ids.pop(contact_id) for ids in self.finished.values() if contact_id in ids), (b"", b""))
+        contact = self.contacts[contact_id] = Contact(*packed)
+        return contact
 
     def _put_away(self) -> None:
         """Keep only the facts of contacts that ended a while ago, and drop those past the lateness horizon."""
         lateness_ms = self.settings.lateness_ms
-        for minute in [ended for ended in self._ended if ended < self._minute - QUIET_MS // MINUTE_MS]:
+        for minute in [ended for ended in self._ended if ended < self.newest - QUIET_MS]:
             for contact_id in self._ended.pop(minute):
                 contact = self.contacts.get(contact_id)
                 if contact is not None and contact.ended:
@@ -198,7 +193,7 @@ class PartitionState:
         body = _decode(saved)
         self.offset = body.offset
         self.newest = body.newest
-        self._minute = body.newest // MINUTE_MS
+        self._minute_end = (body.newest // MINUTE_MS + 1) * MINUTE_MS
         self.counts = body.counts
         self._horizon.advance(body.newest, self.settings.retention)
         self.contacts = {name: Contact(*packed) for name, packed in body.contacts.items()}

@@ -72,7 +72,8 @@ class Worker:
         partials = assigned - sources
         self.folding.drop_all_but({tp.partition for tp in sources})
         self.merging.drop_all_but({tp.partition for tp in partials})
-        positions = {tp: await self.folding.take(tp.partition) for tp in sources}
+        taken = await asyncio.gather(*(self.folding.take(tp.partition) for tp in sources))
+        positions = dict(zip(sources, taken, strict=True))
         positions |= {tp: self.merging.take(tp.partition, ends.get(tp) or 0) for tp in partials}
         self.folding.active = True
         log.info("assigned sources=%d partials=%d", len(sources), len(partials))

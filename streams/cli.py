@@ -83,5 +83,77 @@ def worker(bootstrap: str | None, settings_file: Path | None, web_port: int | No
     run_worker(_load(settings_file, bootstrap), web_port)
 
 
+@main.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@_SETTINGS
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object: rows by interval, totals, quality.")
+def replay(paths: tuple[str, ...], settings_file: Path | None, as_json: bool) -> None:
+    """Turn recorded events into figures, without Kafka.
+
+    PATH is a file with one event a line (.jsonl or .jsonl.gz; - is standard input), in any order. Lines that are no events
+    are named on standard error, counted and passed over.
+
+    \b
+    Example:  python -m examples.bank_calls calls.csv | floorpulse replay -
+    """
+    from streams.replay import run_replay
+
+    run_replay(paths, _load(settings_file, None), as_json)
+
+
+@main.command()
+@_BOOTSTRAP
+@_SETTINGS
+@click.option("--input", "path", metavar="FILE", help="Recorded events (.jsonl, .jsonl.gz) instead of simulated ones.")
+@click.option(
+    "--speed",
+    type=click.FloatRange(0.1, 10_000),
+    default=1.0,
+    show_default=True,
+    help="With --input: contacts come so many times as fast.",
+)
+@click.option(
+    "--volume",
+    type=click.FloatRange(0.1, 100),
+    default=5.0,
+    show_default=True,
+    help="Size of the simulated floor; 1 is 7,000 calls a day.",
+)
+@click.option(
+    "--seconds", type=click.FloatRange(1), help="End by itself after so long; exit code 1 if no figure moved."
+)
+@click.option(
+    "--web-port", type=click.IntRange(1, 65_535), help="Port of /metrics; else the first free one of 9842 to 9851."
+)
+def demo(
+    bootstrap: str | None,
+    settings_file: Path | None,
+    path: str | None,
+    speed: float,
+    volume: float,
+    seconds: float | None,
+    web_port: int | None,
+) -> None:
+    """Show a live floor in the terminal: broker, topics, worker and traffic in one command.
+
+    The broker is embedded and forgets everything at the end; --bootstrap uses yours instead, and makes its topics. Simulated
+    calls began an hour ago, so the windows are full. Ctrl-C ends everything.
+    """
+    from streams.demo import run_demo
+
+    settings = _load(settings_file, bootstrap)
+    embedded = bootstrap is None and "FLOORPULSE_BOOTSTRAP" not in os.environ
+    run_demo(
+        settings,
+        settings_file,
+        embedded=embedded,
+        path=path,
+        speed=speed,
+        volume=volume,
+        seconds=seconds,
+        web_port=web_port,
+    )
+
+
 def _load(path: Path | None, bootstrap: str | None) -> Settings:
     return load(path, os.environ, bootstrap)

@@ -14,8 +14,12 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import orjson
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
 
-from models import catalogue, measures
+from models import catalogue, measures, partials
 from models.catalogue import METRICS, Goals
 from models.contact import Contact, Key
 from models.errors import ConfigError
@@ -23,10 +27,20 @@ from models.events import decoder
 from models.measures import Cells, added
 from models.merge import MergeState, QueueView
 from models.panes import QUARTER_MS, Retention
-from models.partials import Progress, partial
 from models.partition import Counts, FoldSettings, Letter, PartitionState
+from models.settings import Settings
 
 INTERVAL_MS = QUARTER_MS
+_COLUMNS = (
+    ("offered", "offered", "{:,}"),
+    ("answered", "answered", "{:,}"),
+    ("abandoned", "abandoned", "{:,}"),
+    ("short", "short_abandoned", "{:,}"),
+    ("SL", "service_level", "{:.1%}"),
+    ("ASA s", "asa", "{:.1f}"),
+    ("wait s", "avg_wait_all", "{:.1f}"),
+    ("AHT s", "aht", "{:.1f}"),
+)
 _SOURCE = ("cc.calls", 0)
 Row = dict[str, Any]
 
@@ -47,7 +61,6 @@ class Replay:
     goals: Goals
     on_invalid: Callable[[str, Letter], None]
     state: PartitionState = field(init=False)
-    names: list[tuple[int, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         forever = FoldSettings(lateness_ms=None, skew_ms=None, retention=Retention(quarters_ms=None))
@@ -100,8 +113,8 @@ class Replay:
     def _views(self) -> list[QueueView]:
         merge = MergeState()
         for key, part in self.state.collect():
-            merge.apply(_SOURCE, partial(self.state, key, part))
-        merge.apply(_SOURCE, Progress(0, self.state.offset, self.state.newest, 0, self.state.counts, ""))
+            merge.apply(_SOURCE, partials.partial(self.state, key, part))
+        merge.apply(_SOURCE, partials.Progress(0, self.state.offset, self.state.newest, 0, self.state.counts, ""))
         return sorted(merge.views(), key=lambda view: (view.queue, view.channel))
 
     def _contacts(self) -> Iterator[Contact]:
@@ -178,6 +191,48 @@ def _head(queue: str, channel: str, end_ms: int) -> Row:
 
 def _iso(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1_000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def run_replay(paths: Iterable[str], settings: Settings, as_json: bool) -> None:
+    """Replay files, and print their figures on standard output: a table, or JSON."""
+    errors = Console(stderr=True, highlight=False)
+    replay = Replay(settings.goals(), lambda where, letter: print(f"{where}: {letter.reason}", file=sys.stderr))
+    with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
+        for path in paths:
+            with open_events(path) as file:
+                replay.read(path, _watched(file, path, progress))
+    report = replay.report()
+    if as_json:
+        sys.stdout.buffer.write(to_json(report))
+    else:
+        Console(highlight=False).print(_table(report))
+
+
+def _watched(file: BinaryIO, path: str, progress: Progress) -> Iterator[bytes]:
+    """Yield the lines of a file; the progress bar counts them, and bytes where the size is known."""
+    size = Path(path).stat().st_size if Path(path).is_file() and not path.endswith(".gz") else None
+    task = progress.add_task(path, total=size)
+    done = 0
+    for number, line in enumerate(file):
+        yield line
+        done += len(line)
+        if number % 10_000 == 0:
+            progress.update(task, completed=done)
+
+
+def _table(report: Row) -> Table:
+    quality = ", ".join(f"{n:,} {name}" for name, n in report["quality"].items())
+    table = Table(box=SIMPLE, padding=(0, 0, 0, 1), title=f"Figures up to {report['as_of']}", caption=quality)
+    table.add_column("queue", no_wrap=True)
+    table.add_column("channel", no_wrap=True)
+    for title, _, _ in _COLUMNS:
+        table.add_column(title, justify="right", no_wrap=True)
+    for row in report["totals"]:
+        if row["queue"] is None:
+            table.add_section()
+        cells = ("–" if row[name] is None else form.format(row[name]) for _, name, form in _COLUMNS)
+        table.add_row(row["queue"] or "all", row["channel"] or "", *cells)
+    return table
 
 
 def to_json(report: Row) -> bytes:

@@ -26,7 +26,8 @@ from models.events import (
     decoder,
     encode,
 )
-from streams.simulate import HALF_HOUR_MS, Center, Duration, QueueProfile, Team, default_center, simulate
+from streams.center import HALF_HOUR_MS, Center, Duration, QueueProfile, Team, default_center
+from streams.simulate import simulate
 
 MIDNIGHT_MS = 1_717_995_600_000  # 10 June 2024 in UTC+3: no half hour of UTC's day is one of the center's
 HOUR_MS = 3_600_000

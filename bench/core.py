@@ -1,0 +1,68 @@
+"""Events per second of the decoder and of the fold, and bytes of a record. One process for each case."""
+
+import gc
+import time
+import tracemalloc
+
+from bench.traffic import calls
+from models.events import decoder, encode
+from models.partition import PartitionState
+
+CALLS = 60_000
+BATCH = 4_000
+OPEN = 100_000
+
+
+def _records() -> list[tuple[int, int, bytes]]:
+    return [(offset, 0, encode("call", event)) for offset, event in enumerate(calls(CALLS))]
+
+
+def decode() -> dict[str, float]:
+    """Decode the events of 60,000 calls."""
+    values = [value for _, _, value in _records()]
+    decode_one = decoder("call")
+    began = time.perf_counter()
+    for value in values:
+        decode_one(value)
+    return {
+        "events_per_s": len(values) / (time.perf_counter() - began),
+        "bytes_per_event": sum(map(len, values)) / len(values),
+    }
+
+
+def fold() -> dict[str, float]:
+    """Decode and fold the events of 60,000 calls in batches, as a worker does."""
+    records = _records()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)  # as the worker
+    state = PartitionState(decoder("call"))
+    began = time.perf_counter()
+    for start in range(0, len(records), BATCH):
+        state.fold(records[start : start + BATCH])
+        state.collect()
+    return {"events_per_s": len(records) / (time.perf_counter() - began)}
+
+
+def memory() -> dict[str, float]:
+    """Hold 100,000 calls that wait or talk, and a saved state of them."""
+    values = []
+    for event in calls(OPEN, calls_per_s=1_000):
+        if event.id.endswith((":0", ":1", ":2")) and (event.id[-1] == "0" or int(event.contact_id[-5:]) % 2):
+            values.append(encode("call", event))
+    records = [(offset, 0, value) for offset, value in enumerate(values)]
+    state = PartitionState(decoder("call"))
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    for start in range(0, len(records), BATCH):
+        state.fold(records[start : start + BATCH])
+    held = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    return {
+        "open_contacts": len(state.contacts),
+        "bytes_per_open_contact": held / len(state.contacts),
+        "saved_bytes_per_open_contact": len(state.snapshot()) / len(state.contacts),
+    }
+
+
+CASES = {"decode": decode, "fold": fold, "memory": memory}

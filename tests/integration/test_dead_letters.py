@@ -1,0 +1,193 @@
+"""Records that are no events, and events that come too late: none stops a worker, none is lost, all others count."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models.events import Answered, ContactEvent, Ended, Queued
+from tests.integration import harness
+from tests.integration.harness import KeyValue, Worker
+from tests.kafka_broker import KafkaBroker
+
+pytestmark = pytest.mark.kafka
+
+DEAD_LETTERS = "cc.dead_letters"
+LATE = "cc.late"
+NOON_MS = 1_700_000_000_000
+HOUR_MS = 3_600_000
+ODD_QUEUES = ("sales", "a|b%7C", 'say "hi"\\', "zwei\nZeilen", "予約")
+
+BAD: tuple[tuple[bytes | None, str, str], ...] = (
+    (b"{", "json", "not JSON"),
+    (b"", "json", "not JSON"),
+    (None, "json", "not"),  # a tombstone
+    (b"\xff\xfe\x00", "json", "not"),
+    (b"[1]", "json", "not a JSON object but list"),
+    (b"[" * 100_000, "json", "not"),
+    (b'{"id":"1","at":1}', "type", "no type"),
+    (b'{"type":"\\ud800","id":"1","at":1}', "json", "not"),
+    (b'{"type":"call.teleported","id":"1","at":1,"contact_id":"c"}', "type", "unknown type 'call.teleported', known: "),
+    (b'{"type":"chat.queued","id":"1","at":1,"contact_id":"c","queue":"q"}', "type", "unknown type 'chat.queued'"),
+    (b'{"type":"call.queued","id":"1","at":1,"contact_id":"c"}', "field", "queue: missing in call.queued, required"),
+    (b'{"type":"call.queued","id":"1","at":"noon","contact_id":"c","queue":"q"}', "field", "at: 'noon' not allowed"),
+    (b'{"type":"call.queued","id":"1","at":-1,"contact_id":"c","queue":"q"}', "field", "at: -1 not allowed"),
+    (b'{"type":"call.queued","id":"1","at":1,"contact_id":"","queue":"q"}', "field", "contact_id: '' not allowed"),
+    (
+        b'{"type":"call.exited","id":"1","at":1,"contact_id":"c","reason":"bored"}',
+        "field",
+        "reason: 'bored' not allowed",
+    ),
+    (
+        b'{"type":"call.queued","id":"1","at":%d,"contact_id":"c","queue":"q"}' % (NOON_MS * 10),
+        "future",
+        "ahead of its append time, allowed: 600",
+    ),
+)
+"""Value, code, and a part of the reason."""
+
+KEYS: tuple[bytes | None, ...] = (b"c", b"\xff\xfe", b"", None)
+
+
+def call(name: str, queue: str, entered_at: int) -> list[ContactEvent]:
+    """Make a call that waits 7 s and talks 60 s."""
+    return [
+        Queued(id=f"{name}:q", at=entered_at, contact_id=name, queue=queue),
+        Answered(id=f"{name}:a", at=entered_at + 7_000, contact_id=name, agent="S01", queue=queue),
+        Ended(id=f"{name}:e", at=entered_at + 67_000, contact_id=name, by="customer"),
+    ]
+
+
+def good_calls() -> list[ContactEvent]:
+    return [
+        event
+        for number in range(200)
+        for event in call(f"c{number}", ODD_QUEUES[number % len(ODD_QUEUES)], NOON_MS + 1_000 * number)
+    ]
+
+
+def interleaved(good: Iterable[KeyValue], bad: Iterable[KeyValue]) -> Iterator[KeyValue]:
+    """Put a bad record after every third good one until there are no more of them."""
+    rest = iter(bad)
+    for number, row in enumerate(good):
+        yield row
+        if number % 3 == 0:
+            yield from [row for row in [next(rest, None)] if row is not None]
+    assert next(rest, None) is None
+
+
+def letters(bootstrap: str, topic: str) -> dict[tuple[int, int], dict[str, Any]]:
+    """Return the letters of a topic by the partition and offset they came from; copies must be equal."""
+    found: dict[tuple[int, int], dict[str, Any]] = {}
+    for record in harness.read(bootstrap, topic):
+        body = json.loads(record.value)
+        assert body["topic"] == harness.CALLS
+        assert record.key == f"{harness.CALLS}|{body['partition']}|{body['offset']}".encode()
+        assert found.setdefault((body["partition"], body["offset"]), body) == body
+    return found
+
+
+def test_each_bad_record_is_a_letter_and_the_good_ones_count(kafka_broker: KafkaBroker, tmp_path: Path) -> None:
+    bootstrap = kafka_broker.bootstrap
+    harness.ensure_topics(bootstrap)
+    good = harness.rows(good_calls())
+    bad = [(key, value) for value, _, _ in BAD for key in KEYS]
+    sent = list(interleaved(good, bad))
+    with Worker(bootstrap, tmp_path / "worker.log") as worker, harness.feeder(bootstrap) as feed:
+        feed.send(sent)
+        places = feed.flush()
+        [page] = harness.settle(bootstrap, worker)
+        right = {value: (code, reason) for value, code, reason in BAD}
+        expected = {
+            place: (value, *right[value]) for place, (_, value) in zip(places, sent, strict=True) if value in right
+        }
+        assert len(expected) == len(bad)
+        found = letters(bootstrap, DEAD_LETTERS)
+        assert found.keys() == expected.keys()
+        for place, (value, code, reason) in expected.items():
+            letter = found[place]
+            assert (letter["code"], bytes.fromhex(letter["hex"])) == (code, value or b"")
+            assert reason in letter["reason"]
+        assert page.sum("floorpulse_invalid_total") == len(bad)
+        assert page.sum("floorpulse_events_total") == len(good)
+        assert page.by("queue", "cc_contacts_offered_total") == dict.fromkeys(ODD_QUEUES, 40)
+        assert page.by("queue", "cc_contacts_answered_total") == dict.fromkeys(ODD_QUEUES, 40)
+        assert page.by("queue", "cc_talk_seconds_total") == dict.fromkeys(ODD_QUEUES, 40 * 60)
+        assert worker.get("/healthz") == (200, "ok\n")
+
+
+@pytest.mark.parametrize("size", [200_000, 1_000_000])
+def test_a_large_bad_record_does_not_stop_the_worker(kafka_broker: KafkaBroker, tmp_path: Path, size: int) -> None:
+    """A letter is larger than its record, which may be as large as a broker takes."""
+    bootstrap = kafka_broker.bootstrap
+    harness.ensure_topics(bootstrap)
+    with Worker(bootstrap, tmp_path / "worker.log") as worker, harness.feeder(bootstrap) as feed:
+        feed.send([(b"c", b"\xff" * size)])
+        [place] = feed.flush()
+        feed.send(harness.rows(good_calls()))
+        feed.flush()
+        [page] = harness.settle(bootstrap, worker, within_s=20)
+        assert page.sum("floorpulse_invalid_total") == 1
+        assert page.by("queue", "cc_contacts_offered_total") == dict.fromkeys(ODD_QUEUES, 40)
+        harness.wait_until(lambda: letters(bootstrap, DEAD_LETTERS).keys() == {place}, 10, "the letter")
+        assert worker.get("/healthz") == (200, "ok\n")
+
+
+def test_an_event_past_the_lateness_horizon_is_handed_on(kafka_broker: KafkaBroker, tmp_path: Path) -> None:
+    """Six hours behind the newest event of its own partition are allowed, a millisecond more is not."""
+    bootstrap = kafka_broker.bootstrap
+    harness.ensure_topics(bootstrap)
+    oldest_allowed = NOON_MS + 67_000 - 6 * HOUR_MS
+    newest = harness.rows(call("newest", "sales", NOON_MS))
+    just_allowed = harness.rows([Queued(id="1", at=oldest_allowed, contact_id="just", queue="sales")])
+    too_late = harness.rows([Queued(id="2", at=oldest_allowed - 1, contact_id="late", queue="sales")])
+    with Worker(bootstrap, tmp_path / "worker.log") as worker, harness.feeder(bootstrap) as feed:
+        feed.send([*newest, *just_allowed, *too_late], partition=3)
+        feed.send(too_late, partition=4)  # of another partition it is the newest
+        places = feed.flush()
+        [page] = harness.settle(bootstrap, worker)
+        found = letters(bootstrap, LATE)
+        assert found.keys() == {places[4]}
+        assert places[4][0] == 3
+        assert found[places[4]]["code"] == "late"
+        assert bytes.fromhex(found[places[4]]["hex"]) == too_late[0][1]
+        assert letters(bootstrap, DEAD_LETTERS) == {}
+        assert page.by("partition", "floorpulse_late_total") == {
+            str(n): float(n == 3) for n in range(harness.PARTITIONS)
+        }
+        assert page.sum("cc_contacts_offered_total") == 3
+
+
+def test_no_letter_is_lost_in_a_kill(kafka_broker: KafkaBroker, tmp_path: Path) -> None:
+    """Kill the worker as soon as it has counted bad records, three times over; letters may come twice."""
+    bootstrap = kafka_broker.bootstrap
+    harness.ensure_topics(bootstrap)
+    good = harness.rows(good_calls())
+    places: set[tuple[int, int]] = set()
+    with Worker(bootstrap, tmp_path / "worker.log") as worker, harness.feeder(bootstrap) as feed:
+        for number in range(3):
+            worker.wait_ready()
+            feed.send(good[number * 200 : number * 200 + 200])
+            feed.flush()
+            feed.send([(f"{number}-{bad}".encode(), b"bad %d" % bad) for bad in range(500)])
+            wait_until_some_are_refused(worker, len(places))
+            worker.kill()
+            worker.start()
+            places.update(feed.flush())
+        [page] = harness.settle(bootstrap, worker)
+        assert len(places) == 3 * 500
+        assert page.sum("floorpulse_invalid_total") == len(places)
+        assert page.by("queue", "cc_contacts_offered_total") == dict.fromkeys(ODD_QUEUES, 40)
+        assert letters(bootstrap, DEAD_LETTERS).keys() == places
+
+
+def wait_until_some_are_refused(worker: Worker, before: int) -> None:
+    harness.wait_until(
+        lambda: sum(worker.page().by("partition", "floorpulse_invalid_total").values()) > before,
+        10,
+        "bad records counted",
+    )
