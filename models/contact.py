@@ -12,49 +12,83 @@ open waits for what opens in the same millisecond. Repeated facts (held while he
 """
 
 from collections.abc import Callable, Iterator
-from typing import Final
+from dataclasses import dataclass, field
+from sys import intern
+from typing import Final, TypeVar
+
+import msgspec
 
 from models import facts as kinds
-from models import measures
 from models.facts import Fact, encode_fact, unpack, weight
 from models.histogram import bucket_of
+from models.measures import (
+    ABANDON_WAIT,
+    ABANDON_WAIT_MS,
+    ANSWER_WAIT,
+    ANSWER_WAIT_MS,
+    COHORT_ABANDON_WAIT,
+    COHORT_ANSWER_WAIT,
+    COHORT_EXITED,
+    EXIT_WAIT_MS,
+    EXITED,
+    HANDLE,
+    HOLD_MS,
+    IN_PROGRESS,
+    OFFERED,
+    TALK_MS,
+    TRANSFERRED,
+    WAITING,
+    WRAP_UP_MS,
+)
 
 Key = tuple[str, str]  # queue and channel
 Cells = tuple[tuple[int, int], ...]  # cells and what to add to each
-Contribution = tuple[Key, int, Cells]  # queue and channel, time in ms, cells
 Visit = tuple[Key, int, bool]  # queue and channel, entry in ms, whether it is offered (neither callback nor outbound)
 
 MARK: Final = 8  # bytes
 ASLEEP: Final = 1 << 62  # as `last_at`: the facts are known, what they mean was not read yet
 
 
-class Leg:
+@dataclass(slots=True)
+class Contribution:
+    """What records contribute: sums to the panes of a time, and what stands open since a time. Times in ms."""
+
+    counted: list[tuple[Key, int, Cells]] = field(default_factory=list)
+    opened: list[tuple[Key, int, int, int]] = field(default_factory=list)  # of a live cell: since when, and how many
+
+    def take_back(self, other: "Contribution") -> None:
+        """Add the opposite of another contribution."""
+        self.counted += [(key, at, tuple((cell, -n) for cell, n in cells)) for key, at, cells in other.counted]
+        self.opened += [(key, cell, start, -n) for key, cell, start, n in other.opened]
+
+    def clear(self) -> None:
+        """Become empty."""
+        self.counted.clear()
+        self.opened.clear()
+
+
+class Leg(msgspec.Struct, gc=False):
     """One person's handling of the contact; times and durations in ms."""
 
-    __slots__ = ("agent", "end", "held_at", "hold_ms", "key", "start", "transferred")
-
-    def __init__(self, agent: str, key: Key | None, start: int) -> None:
-        self.agent = agent
-        self.key = key
-        self.start = start
-        self.end = 0
-        self.held_at: int | None = None
-        self.hold_ms = 0
-        self.transferred = False
+    agent: str
+    key: Key | None
+    start: int
+    end: int = 0
+    held_at: int | None = None
+    hold_ms: int = 0
+    transferred: bool = False
 
     def handled(self, wrap_up_ms: int, sign: int) -> Cells:
         """Return the leg's handle time (talk + hold + wrap-up); with sign -1 what takes it back."""
-        span_ms = self.end - self.start
-        cells: Cells = (
-            (measures.HANDLE + bucket_of(span_ms + wrap_up_ms), sign),
-            (measures.TALK_MS, sign * (span_ms - self.hold_ms)),
-        )
-        if self.hold_ms:
-            cells += ((measures.HOLD_MS, sign * self.hold_ms),)
+        span_ms, hold_ms = self.end - self.start, self.hold_ms
+        bucket = HANDLE + bucket_of(span_ms + wrap_up_ms)
+        cells: Cells = ((bucket, sign), (TALK_MS, sign * (span_ms - hold_ms)))
+        if hold_ms:
+            cells += ((HOLD_MS, sign * hold_ms),)
         if wrap_up_ms:
-            cells += ((measures.WRAP_UP_MS, sign * wrap_up_ms),)
+            cells += ((WRAP_UP_MS, sign * wrap_up_ms),)
         if self.transferred:
-            cells += ((measures.TRANSFERRED, sign),)
+            cells += ((TRANSFERRED, sign),)
         return cells
 
 
@@ -91,68 +125,81 @@ class Contact:
         self.unmatched: tuple[Fact, ...] = ()
         self.ended = False
 
-    def append(self, fact: Fact, mark: bytes, out: list[Contribution]) -> bool:
+    def append(self, fact: Fact, mark: bytes, out: Contribution) -> bool:
         """Add a fact that is new and to be read after all others; what it contributes is added to `out`.
 
         Returns False, and does nothing, where it is not or that is not known: then `merge` is the way.
         """
-        at, last_at = fact[0], self.last_at
-        if at < last_at or (at == last_at and fact[1] * 256 + fact[2] <= self.last_rank) or mark in self.marks:
+        at, seq, kind = fact[:3]
+        rank = seq * 256 + kind
+        if at <= self.last_at and (at < self.last_at or rank <= self.last_rank):
+            return False
+        if self.marks.find(mark) >= 0 or self.unmatched:
             return False
         self.packed += encode_fact(fact)
         self.marks += mark
-        self._read(fact, out)
+        self.last_at = at
+        self.last_rank = rank
+        if not _STEPS[kind](self, fact, out):
+            self.unmatched = (fact,)
         return True
 
-    def merge(self, fact: Fact, mark: bytes) -> list[Contribution] | None:
-        """Add any fact; return what the contribution changed by, or None where nothing is new.
+    def merge(self, fact: Fact, mark: bytes, out: Contribution) -> bool:
+        """Add any fact; what the contribution changed by is added to `out`. Returns False where nothing is new.
 
         Of two facts with the same id the weightier one stands, so the order of merging does not matter.
         """
         facts = self.facts()
         held = facts.get(mark)
         if held is not None and weight(held) >= weight(fact):
-            return None
-        before = self._read_all(facts)
+            return False
+        out.take_back(self._read_all(facts))
         facts[mark] = fact
         after = self._read_all(facts)
-        return [(key, at, tuple((cell, -n) for cell, n in cells)) for key, at, cells in before] + after
+        out.counted += after.counted
+        out.opened += after.opened
+        return True
 
     def facts(self) -> dict[bytes, Fact]:
         """Return the facts by mark, in the order of reading."""
         marks = [self.marks[start : start + MARK] for start in range(0, len(self.marks), MARK)]
         return dict(zip(marks, unpack(self.packed, len(marks)), strict=True))
 
-    def contribution(self) -> list[Contribution]:
+    def contribution(self) -> Contribution:
         """Return all that the facts contribute."""
         return self._read_all(self.facts())
 
-    def history(self) -> Iterator[tuple[int, list[Contribution]]]:
+    def wake(self) -> None:
+        """Read the facts if that was not done since the record was restored."""
+        if self.last_at == ASLEEP:
+            self.contribution()
+
+    def history(self) -> Iterator[tuple[int, Contribution]]:
         """Read the facts again, one by one; yield the time of each and what it contributed."""
         facts = self.facts()
         self._forget()
         for fact in facts.values():
-            out: list[Contribution] = []
+            out = Contribution()
             self._read(fact, out)
             yield fact[0], out
 
-    def _read_all(self, facts: dict[bytes, Fact]) -> list[Contribution]:
+    def _read_all(self, facts: dict[bytes, Fact]) -> Contribution:
         """Become the record of these facts; return their contribution."""
         in_order = sorted(facts, key=lambda mark: (facts[mark][:3], mark))
         self._forget()
         self.marks = b"".join(in_order)
         self.packed = kinds.pack(facts[mark] for mark in in_order)
-        out: list[Contribution] = []
+        out = Contribution()
         for mark in in_order:
             self._read(facts[mark], out)
         return out
 
-    def _read(self, fact: Fact, out: list[Contribution]) -> None:
-        at, kind = fact[0], fact[2]
+    def _read(self, fact: Fact, out: Contribution) -> None:
+        at, seq, kind = fact[:3]
+        self.last_at = at
+        self.last_rank = seq * 256 + kind
         if self.unmatched and self.unmatched[0][0] != at:
             self.unmatched = ()
-        self.last_at = at
-        self.last_rank = fact[1] * 256 + kind
         if not _STEPS[kind](self, fact, out):
             self.unmatched += (fact,)
         elif self.unmatched and kind in _OPENS:
@@ -173,32 +220,38 @@ class Contact:
         return None
 
 
+T = TypeVar("T")
+
+
+def _without(things: tuple[T, ...], gone: T) -> tuple[T, ...]:
+    return () if len(things) == 1 else tuple(thing for thing in things if thing is not gone)
+
+
 # One step for each kind of fact. It returns False where the fact closes something and found nothing open.
 
 
-def _started(contact: Contact, fact: Fact, _out: list[Contribution]) -> bool:
+def _started(contact: Contact, fact: Fact, _out: Contribution) -> bool:
     contact.direction = fact[4]
     return True
 
 
-_ENTERED: Final = ((measures.OFFERED, 1), (measures.WAITING, 1))
-_STARTED_LEG: Final = ((measures.IN_PROGRESS, 1),)
-_ENDED_LEG: Final = ((measures.IN_PROGRESS, -1),)
-_NEVER_OFFERED: Final = ((measures.OFFERED, -1), (measures.WAITING, -1))
+_OFFERED: Final = ((OFFERED, 1),)
+_NEVER_OFFERED: Final = ((OFFERED, -1),)
 
 
-def _queued(contact: Contact, fact: Fact, out: list[Contribution]) -> bool:
+def _queued(contact: Contact, fact: Fact, out: Contribution) -> bool:
     at, _, _, _, queue, channel, direction = fact
-    key = contact.key = (queue, channel)
+    key = contact.key = (intern(queue), intern(channel))
     offered = (direction or contact.direction or "inbound") == "inbound"
     contact.visits += ((key, at, offered),)
     contact.ended = False
     if offered:
-        out.append((key, at, _ENTERED))
+        out.counted.append((key, at, _OFFERED))
+        out.opened.append((key, WAITING, at, 1))
     return True
 
 
-def _answered(contact: Contact, fact: Fact, out: list[Contribution]) -> bool:
+def _answered(contact: Contact, fact: Fact, out: Contribution) -> bool:
     at, _, _, _, agent, queue, channel, role = fact
     if role == "primary":
         key = _answer_visit(contact, at, queue, out) or ((queue, channel) if queue else contact.key)
@@ -209,64 +262,66 @@ def _answered(contact: Contact, fact: Fact, out: list[Contribution]) -> bool:
     if contact.leg(agent) is None:
         contact.legs += (Leg(agent, key, at),)
         if key is not None:
-            out.append((key, at, _STARTED_LEG))
+            out.opened.append((key, IN_PROGRESS, at, 1))
     return True
 
 
-def _answer_visit(contact: Contact, at: int, queue: str | None, out: list[Contribution]) -> Key | None:
+def _answer_visit(contact: Contact, at: int, queue: str | None, out: Contribution) -> Key | None:
     """End the visit that was answered; the contact's others were answered elsewhere: neither offered nor lost."""
     answered = contact.visit(queue)
     if answered is None:
         return None
     for visit in contact.visits:
-        key, entered_at, offered = visit
-        if not offered:
-            continue
         if visit is answered:
-            wait_ms = at - entered_at
-            bucket = bucket_of(wait_ms)
-            out.append((key, entered_at, ((measures.WAITING, -1), (measures.COHORT_ANSWER_WAIT + bucket, 1))))
-            out.append((key, at, ((measures.ANSWER_WAIT + bucket, 1), (measures.ANSWER_WAIT_MS, wait_ms))))
+            _leave(visit, at, ANSWER_WAIT, COHORT_ANSWER_WAIT, ANSWER_WAIT_MS, out)
         else:
-            out.append((key, entered_at, _NEVER_OFFERED))
+            _exit(visit, at, "answered_elsewhere", out)
     contact.visits = ()
     return answered[0]
 
 
-def _exited(contact: Contact, fact: Fact, out: list[Contribution]) -> bool:
+def _exited(contact: Contact, fact: Fact, out: Contribution) -> bool:
     at, _, _, _, reason, queue = fact
     visit = contact.visit(queue)
     if visit is None:
         return False
-    contact.visits = tuple(other for other in contact.visits if other is not visit)
+    contact.visits = _without(contact.visits, visit)
     _exit(visit, at, reason, out)
     return True
 
 
-def _exit(visit: Visit, at: int, reason: str, out: list[Contribution]) -> None:
+def _exit(visit: Visit, at: int, reason: str, out: Contribution) -> None:
     key, entered_at, offered = visit
-    if not offered:
-        return
     if reason == "abandoned":
+        _leave(visit, at, ABANDON_WAIT, COHORT_ABANDON_WAIT, ABANDON_WAIT_MS, out)
+    elif offered:
+        out.opened.append((key, WAITING, entered_at, -1))
+        if reason == "answered_elsewhere":
+            out.counted.append((key, entered_at, _NEVER_OFFERED))
+        else:
+            out.counted.append((key, entered_at, ((COHORT_EXITED, 1),)))
+            out.counted.append((key, at, ((EXITED[reason], 1), (EXIT_WAIT_MS, at - entered_at))))
+
+
+def _leave(visit: Visit, at: int, waits: int, cohort_waits: int, sum_ms: int, out: Contribution) -> None:
+    """Count a visit's wait, in the histogram of its end and in that of its entry."""
+    key, entered_at, offered = visit
+    if offered:
         wait_ms = at - entered_at
         bucket = bucket_of(wait_ms)
-        out.append((key, entered_at, ((measures.WAITING, -1), (measures.COHORT_ABANDON_WAIT + bucket, 1))))
-        out.append((key, at, ((measures.ABANDON_WAIT + bucket, 1), (measures.ABANDON_WAIT_MS, wait_ms))))
-    elif reason == "answered_elsewhere":
-        out.append((key, entered_at, _NEVER_OFFERED))
-    else:
-        out.append((key, entered_at, ((measures.WAITING, -1), (measures.COHORT_EXITED, 1))))
-        out.append((key, at, ((measures.EXITED[reason], 1), (measures.EXIT_WAIT_MS, at - entered_at))))
+        out.opened.append((key, WAITING, entered_at, -1))
+        out.counted.append((key, entered_at, ((cohort_waits + bucket, 1),)))
+        out.counted.append((key, at, ((waits + bucket, 1), (sum_ms, wait_ms))))
 
 
-def _held(contact: Contact, fact: Fact, _out: list[Contribution]) -> bool:
+def _held(contact: Contact, fact: Fact, _out: Contribution) -> bool:
     leg = contact.leg(fact[4])
     if leg is not None and leg.held_at is None:
         leg.held_at = fact[0]
     return True
 
 
-def _resumed(contact: Contact, fact: Fact, _out: list[Contribution]) -> bool:
+def _resumed(contact: Contact, fact: Fact, _out: Contribution) -> bool:
     leg = contact.leg(fact[4])
     if leg is None or leg.held_at is None:
         return False
@@ -275,7 +330,7 @@ def _resumed(contact: Contact, fact: Fact, _out: list[Contribution]) -> bool:
     return True
 
 
-def _transferred(contact: Contact, fact: Fact, out: list[Contribution]) -> bool:
+def _transferred(contact: Contact, fact: Fact, out: Contribution) -> bool:
     leg = contact.leg(fact[4]) if fact[4] is not None else None
     if leg is None:
         return False
@@ -284,7 +339,7 @@ def _transferred(contact: Contact, fact: Fact, out: list[Contribution]) -> bool:
     return True
 
 
-def _left(contact: Contact, fact: Fact, out: list[Contribution]) -> bool:
+def _left(contact: Contact, fact: Fact, out: Contribution) -> bool:
     leg = contact.leg(fact[4])
     if leg is None:
         return False
@@ -292,18 +347,18 @@ def _left(contact: Contact, fact: Fact, out: list[Contribution]) -> bool:
     return True
 
 
-def _end_leg(contact: Contact, leg: Leg, at: int, out: list[Contribution]) -> None:
-    contact.legs = tuple(other for other in contact.legs if other is not leg)
+def _end_leg(contact: Contact, leg: Leg, at: int, out: Contribution) -> None:
+    contact.legs = _without(contact.legs, leg)
     contact.closed += (leg,)
     if leg.held_at is not None:
         leg.hold_ms += at - leg.held_at
     leg.end = at
     if leg.key is not None:
-        out.append((leg.key, leg.start, _ENDED_LEG))
-        out.append((leg.key, at, leg.handled(0, 1)))
+        out.opened.append((leg.key, IN_PROGRESS, leg.start, -1))
+        out.counted.append((leg.key, at, leg.handled(0, 1)))
 
 
-def _ended(contact: Contact, fact: Fact, out: list[Contribution]) -> bool:
+def _ended(contact: Contact, fact: Fact, out: Contribution) -> bool:
     at, by = fact[0], fact[4]
     reason = "abandoned" if by in (None, "customer") else "system_drop"
     for visit in contact.visits:
@@ -315,24 +370,24 @@ def _ended(contact: Contact, fact: Fact, out: list[Contribution]) -> bool:
     return True
 
 
-def _wrapped(contact: Contact, fact: Fact, out: list[Contribution]) -> bool:
+def _wrapped(contact: Contact, fact: Fact, out: Contribution) -> bool:
     """Complete the leg here instead of at its end."""
     at, agent = fact[0], fact[4]
-    leg = next((closed for closed in reversed(contact.closed) if agent is None or closed.agent == agent), None)
-    if leg is None:
-        return True
-    contact.closed = tuple(other for other in contact.closed if other is not leg)
-    if leg.key is not None:
-        out.append((leg.key, leg.end, leg.handled(0, -1)))
-        out.append((leg.key, at, leg.handled(at - leg.end, 1)))
+    for leg in reversed(contact.closed):
+        if agent is None or leg.agent == agent:
+            contact.closed = _without(contact.closed, leg)
+            if leg.key is not None:
+                out.counted.append((leg.key, leg.end, leg.handled(0, -1)))
+                out.counted.append((leg.key, at, leg.handled(at - leg.end, 1)))
+            break
     return True
 
 
-def _nothing(_contact: Contact, _fact: Fact, _out: list[Contribution]) -> bool:
+def _nothing(_contact: Contact, _fact: Fact, _out: Contribution) -> bool:
     return True
 
 
-_STEPS: Final[dict[int, Callable[[Contact, Fact, list[Contribution]], bool]]] = {
+_STEPS: Final[dict[int, Callable[[Contact, Fact, Contribution], bool]]] = {
     kinds.RESUMED: _resumed,
     kinds.TRANSFERRED: _transferred,
     kinds.LEFT: _left,

@@ -13,7 +13,9 @@ from typing import Annotated, Any, Literal, Union
 import msgspec
 from msgspec import Meta
 
+from models import facts
 from models.errors import DecodeError
+from models.facts import Fact
 
 Id = Annotated[str, Meta(min_length=1, max_length=128)]
 Ms = Annotated[int, Meta(ge=0, lt=253_402_300_800_000)]  # up to the year 9999
@@ -62,12 +64,19 @@ class ContactEvent(Event, kw_only=True, frozen=True, gc=False, omit_defaults=Tru
     visit: Id | None = None
     leg: Id | None = None
 
+    def fact(self, channel: str) -> Fact:
+        """Return what a record remembers of the event (models/facts.py); `channel` is the topic's, where it names none."""
+        raise NotImplementedError
+
 
 class Started(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=True):
     """The contact begins: in the IVR, at the bot, or dialled. `entry` is the number or page."""
 
     direction: Direction | None = None
     entry: Id | None = None
+
+    def fact(self, channel: str) -> Fact:
+        return (self.at, self.seq, facts.STARTED, self.rev, self.direction)
 
 
 class Queued(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=True):
@@ -81,6 +90,9 @@ class Queued(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=Tr
     issue_reason: Id | None = None
     product: Id | None = None
 
+    def fact(self, channel: str) -> Fact:
+        return (self.at, self.seq, facts.QUEUED, self.rev, self.queue, self.channel or channel, self.direction)
+
 
 class Ringing(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=True):
     """The contact is offered to a person; it still waits."""
@@ -88,12 +100,18 @@ class Ringing(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=T
     agent: Id
     queue: Id | None = None
 
+    def fact(self, channel: str) -> Fact:
+        return (self.at, self.seq, facts.RINGING, self.rev, self.agent, self.queue)
+
 
 class Declined(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=True):
     """The offer ended without an answer. `rescinded` and `caller_left` are no fault of the person."""
 
     agent: Id
     reason: Literal["no_answer", "rejected", "busy", "error", "rescinded", "caller_left", "other"] | None = None
+
+    def fact(self, channel: str) -> Fact:
+        return (self.at, self.seq, facts.DECLINED, self.rev, self.agent, self.reason)
 
 
 class Answered(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=True):
@@ -104,17 +122,26 @@ class Answered(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=
     role: Role = "primary"
     accepted_at: Ms | None = None
 
+    def fact(self, channel: str) -> Fact:
+        return (self.at, self.seq, facts.ANSWERED, self.rev, self.agent, self.queue, self.channel or channel, self.role)
+
 
 class Held(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=True):
     """The person puts the customer on hold."""
 
     agent: Id | None = None
 
+    def fact(self, channel: str) -> Fact:
+        return (self.at, self.seq, facts.HELD, self.rev, self.agent)
+
 
 class Resumed(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=True):
     """The person takes the customer off hold."""
 
     agent: Id | None = None
+
+    def fact(self, channel: str) -> Fact:
+        return (self.at, self.seq, facts.RESUMED, self.rev, self.agent)
 
 
 class Transferred(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=True):
@@ -125,12 +152,18 @@ class Transferred(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaul
     to_queue: Id | None = None
     to_agent: Id | None = None
 
+    def fact(self, channel: str) -> Fact:
+        return (self.at, self.seq, facts.TRANSFERRED, self.rev, self.agent, self.kind)
+
 
 class Left(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=True):
     """A person leaves and the contact goes on: the leg ends."""
 
     agent: Id
     reason: Literal["transfer", "conference_exit", "hangup", "error", "other"] | None = None
+
+    def fact(self, channel: str) -> Fact:
+        return (self.at, self.seq, facts.LEFT, self.rev, self.agent, self.reason)
 
 
 class Exited(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=True):
@@ -139,12 +172,18 @@ class Exited(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=Tr
     reason: ExitReason
     queue: Id | None = None
 
+    def fact(self, channel: str) -> Fact:
+        return (self.at, self.seq, facts.EXITED, self.rev, self.reason, self.queue)
+
 
 class Blocked(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=True):
     """The contact was turned away before it could queue."""
 
     reason: Literal["queue_closed", "queue_full", "no_agent", "other"]
     queue: Id | None = None
+
+    def fact(self, channel: str) -> Fact:
+        return (self.at, self.seq, facts.BLOCKED, self.rev, self.queue, self.reason)
 
 
 class Ended(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=True):
@@ -153,6 +192,9 @@ class Ended(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=Tru
     by: By | None = None
     outcome: Id | None = None
 
+    def fact(self, channel: str) -> Fact:
+        return (self.at, self.seq, facts.ENDED, self.rev, self.by)
+
 
 class Wrapped(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=True):
     """The person has done the work after the contact. Without `agent` it is the one who left last."""
@@ -160,6 +202,9 @@ class Wrapped(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=T
     agent: Id | None = None
     disposition: tuple[Id, ...] = ()
     resolved: bool | None = None
+
+    def fact(self, channel: str) -> Fact:
+        return (self.at, self.seq, facts.WRAPPED, self.rev, self.agent)
 
 
 CONTACT_EVENTS: tuple[type[ContactEvent], ...] = (
@@ -221,9 +266,10 @@ def event_type(prefix: str, definition: type[ContactEvent]) -> str:
 
 def encode(prefix: str, event: ContactEvent) -> bytes:
     """Encode an event as the topic `prefix` carries it; the inverse of `decoder(prefix)`."""
-    definition = next(known for known in CONTACT_EVENTS if isinstance(event, known))
     body = msgspec.json.encode(event)
-    return b'{"type":"' + event_type(prefix, definition).encode() + b'",' + body[1:]
+    if event.__struct_config__.tag is not None:  # it came from the decoder, and says its type itself
+        return body
+    return b'{"type":"' + event_type(prefix, type(event)).encode() + b'",' + body[1:]
 
 
 def _explain(data: bytes, error: msgspec.MsgspecError, prefix: str) -> DecodeError:

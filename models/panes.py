@@ -6,11 +6,12 @@ one. So each contribution stands once, and the sum over all is the total since t
 Live cells stand beside the panes by their exact start.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from models import measures
+from models.contact import Contribution, Key
 from models.measures import Cells, accumulate
 
 MINUTE_MS: Final = 60_000
@@ -34,12 +35,6 @@ class Horizon:
 
     minute: int = 0
     quarter: int = 0
-
-    def advance(self, newest_ms: int, retention: Retention) -> None:
-        """Move on with the newest event time."""
-        self.minute = (newest_ms - retention.minutes_ms) // MINUTE_MS
-        if retention.quarters_ms is not None:
-            self.quarter = (newest_ms - retention.quarters_ms) // QUARTER_MS
 
 
 class QueuePanes:
@@ -71,33 +66,9 @@ class QueuePanes:
         self.changed_minutes: set[int] = set()
         self.changed_quarters: set[int] = set()
 
-    def add(self, at: int, cells: Iterable[tuple[int, int]]) -> None:
-        """Add to cells at a time in ms."""
-        minute = at // MINUTE_MS
-        if minute >= self._horizon.minute:
-            pane = self.minutes.get(minute)
-            if pane is None:
-                pane = self.minutes[minute] = {}
-            self.changed_minutes.add(minute)
-        else:
-            pane = self._older(at // QUARTER_MS)
-        for cell, n in cells:
-            if cell >= measures.LIVE:
-                pane[cell] = pane.get(cell, 0) + n
-            else:
-                self._add_live(at, cell, n)
-
-    def _add_live(self, at: int, cell: int, n: int) -> None:
-        live = self.live[cell]
-        left = live.get(at, 0) + n
-        if left:
-            live[at] = left
-        else:
-            del live[at]
-        self.changed_live = True
-
-    def _older(self, quarter: int) -> Cells:
+    def older(self, at: int) -> Cells:
         """Return the pane of a time that has left the tier of minutes."""
+        quarter = at // QUARTER_MS
         if quarter >= self._horizon.quarter:
             self.changed_quarters.add(quarter)
             return self.quarters.setdefault(quarter, {})
@@ -107,7 +78,7 @@ class QueuePanes:
     def retire(self) -> None:
         """Move the panes that have left their tier into the coarser one."""
         for minute in [held for held in self.minutes if held < self._horizon.minute]:
-            accumulate(self._older(minute * MINUTE_MS // QUARTER_MS), self.minutes.pop(minute))
+            accumulate(self.older(minute * MINUTE_MS), self.minutes.pop(minute))
             self.changed_minutes.add(minute)
         for quarter in [held for held in self.quarters if held < self._horizon.quarter]:
             accumulate(self.rest, self.quarters.pop(quarter))
@@ -140,3 +111,56 @@ class QueuePanes:
             else:
                 cells = self.quarters.get(int(start_ms) // QUARTER_MS, {})
         return {cell: n for cell, n in cells.items() if n}
+
+
+class Panes:
+    """The panes of all queues of one source partition, kept by the newest event time."""
+
+    def __init__(self, retention: Retention) -> None:
+        self.queues: dict[Key, QueuePanes] = {}
+        self._retention = retention
+        self._horizon = Horizon()
+
+    def add(self, contribution: Contribution) -> None:
+        """Add what a record contributes."""
+        queues, first_minute = self.queues, self._horizon.minute
+        for key, at, cells in contribution.counted:
+            panes = queues.get(key) or self.queue(key)
+            minute = at // MINUTE_MS
+            if minute >= first_minute:
+                panes.changed_minutes.add(minute)
+                pane = panes.minutes.get(minute)
+                if pane is None:
+                    pane = panes.minutes[minute] = {}
+            else:
+                pane = panes.older(at)
+            for cell, n in cells:
+                pane[cell] = pane.get(cell, 0) + n
+        for key, cell, start, n in contribution.opened:
+            panes = queues.get(key) or self.queue(key)
+            panes.changed_live = True
+            live = panes.live[cell]
+            left = live.get(start, 0) + n
+            if left:
+                live[start] = left
+            else:
+                del live[start]
+
+    def queue(self, key: Key) -> QueuePanes:
+        """Return the panes of one queue and channel."""
+        return self.queues.setdefault(key, QueuePanes(self._horizon))
+
+    def advance(self, newest_ms: int) -> None:
+        """Let panes leave their tiers by the newest event time."""
+        horizon, retention = self._horizon, self._retention
+        horizon.minute = (newest_ms - retention.minutes_ms) // MINUTE_MS
+        if retention.quarters_ms is not None:
+            horizon.quarter = (newest_ms - retention.quarters_ms) // QUARTER_MS
+        for panes in self.queues.values():
+            panes.retire()
+
+    def collect(self) -> Iterator[tuple[Key, str]]:
+        """Yield the parts that changed since the last call."""
+        for key, panes in self.queues.items():
+            for part in panes.collect():
+                yield key, part

@@ -46,7 +46,7 @@ _decode_progress = msgspec.msgpack.Decoder(Progress).decode
 
 def partial(state: PartitionState, key: Key, part: str, epoch: int = 0) -> Partial:
     """Return a part of a partition's state as it stands now."""
-    panes = state.queues.get(key)
+    panes = state.panes.queues.get(key)
     return Partial(*key, part, epoch, state.offset, panes.part(part) if panes else {})
 
 

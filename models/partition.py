@@ -14,12 +14,12 @@ import msgspec
 from models.contact import Contact, Contribution, Key
 from models.errors import DecodeError
 from models.events import Decode
-from models.facts import Fact, fact_of, mark_of
-from models.panes import MINUTE_MS, QUARTER_MS, Horizon, QueuePanes, Retention
+from models.facts import mark_of
+from models.panes import MINUTE_MS, QUARTER_MS, Panes, Retention
 
 SNAPSHOT_VERSION: Final = 1
 FOREVER_MS: Final = 1 << 62
-QUIET_MS: Final = 10 * MINUTE_MS  # a contact that ended so long ago is put away as bytes only
+QUIET_MS: Final = 10 * MINUTE_MS  # so long after a contact's end its wrap-up is waited for
 Packed = tuple[bytes, bytes]  # a record's facts and marks
 Record = tuple[int, int, bytes]  # offset, append time in ms (0 where unknown), value
 
@@ -65,12 +65,11 @@ class PartitionState:
         self.newest = 0  # event time in ms
         self.counts = Counts()
         self.letters: list[Letter] = []
-        self.queues: dict[Key, QueuePanes] = {}
         self.contacts: dict[str, Contact] = {}
         self.finished: dict[int, dict[str, Packed]] = {}  # quarter of the last fact -> id -> record
         self.unsent: set[tuple[Key, str]] = set()  # parts that were in flight when the state was saved
         self._decode = decode
-        self._horizon = Horizon()
+        self.panes = Panes(self.settings.retention)
         self._ended: dict[int, list[str]] = {}  # end of the minute of `newest` when it ended -> ids
         self._minute_end = 0  # of the minute that `newest` is in, ms
 
@@ -82,7 +81,7 @@ class PartitionState:
         """
         decode, contacts, channel = self._decode, self.contacts, self.settings.channel
         skew_ms, lateness_ms = self.settings.skew_ms or FOREVER_MS, self.settings.lateness_ms or FOREVER_MS
-        out: list[Contribution] = []
+        out, events = Contribution(), 0
         for offset, appended_at, value in records:
             if offset <= self.offset:
                 continue
@@ -101,21 +100,20 @@ class PartitionState:
                 self.newest = at
                 if at >= self._minute_end:
                     self._turn_minute()
-            self.counts.events += 1
+            events += 1
             if at < self.newest - lateness_ms:
                 self.counts.late += 1
                 self.letters.append(Letter(offset, "late", f"at: {self.newest - at} ms behind the newest", value))
                 continue
             contact_id = event.contact_id
             contact = contacts.get(contact_id) or self._take_up(contact_id)
-            fact, mark = fact_of(event, channel), mark_of(event)
-            if not contact.append(fact, mark, out):
-                self._merge(contact, fact, mark, out)
+            fact, mark = event.fact(channel), mark_of(event.id)
+            if not contact.append(fact, mark, out) and not contact.merge(fact, mark, out):
+                self.counts.duplicates += 1
             if contact.ended:
                 self._ended.setdefault(self._minute_end, []).append(contact_id)
-            if out:
-                self._apply(out)
-                out.clear()
+        self.counts.events += events
+        self.panes.add(out)
 
     def _refuse(self, offset: int, code: str, reason: str, value: bytes) -> None:
         self.counts.invalid += 1
@@ -124,25 +122,8 @@ class PartitionState:
     def _turn_minute(self) -> None:
         """Do what time alone does: panes leave their tier, ended contacts are put away."""
         self._minute_end = (self.newest // MINUTE_MS + 1) * MINUTE_MS
-        self._horizon.advance(self.newest, self.settings.retention)
-        for panes in self.queues.values():
-            panes.retire()
+        self.panes.advance(self.newest)
         self._put_away()
-
-    def _merge(self, contact: Contact, fact: Fact, mark: bytes, out: list[Contribution]) -> None:
-        changes = contact.merge(fact, mark)
-        if changes is None:
-            self.counts.duplicates += 1
-        else:
-            out.extend(changes)
-
-    def _apply(self, contributions: list[Contribution]) -> None:
-        queues = self.queues
-        for key, at, cells in contributions:
-            panes = queues.get(key)
-            if panes is None:
-                panes = queues[key] = QueuePanes(self._horizon)
-            panes.add(at, cells)
 
     def _take_up(self, contact_id: str) -> Contact:
         """Hold the record of a contact that was put away again, else a new one."""
@@ -151,23 +132,34 @@ class PartitionState:
         return contact
 
     def _put_away(self) -> None:
-        """Keep only the facts of contacts that ended a while ago, and drop those past the lateness horizon."""
+        """Keep only the facts of contacts that ended, and drop those past the lateness horizon."""
+        for ended_before in [minute_end for minute_end in self._ended if minute_end <= self.newest]:
+            quiet = ended_before < self.newest - QUIET_MS
+            still_open = [name for name in self._ended.pop(ended_before) if not self._finish(name, quiet)]
+            if still_open:
+                self._ended[ended_before] = still_open
         lateness_ms = self.settings.lateness_ms
-        for minute in [ended for ended in self._ended if ended < self.newest - QUIET_MS]:
-            for contact_id in self._ended.pop(minute):
-                contact = self.contacts.get(contact_id)
-                if contact is not None and contact.ended:
-                    del self.contacts[contact_id]
-                    last_quarter = contact.last_at // QUARTER_MS if lateness_ms is not None else 0
-                    self.finished.setdefault(last_quarter, {})[contact_id] = (contact.packed, contact.marks)
         if lateness_ms is not None:
             for quarter in [held for held in self.finished if (held + 1) * QUARTER_MS < self.newest - lateness_ms]:
                 del self.finished[quarter]
 
+    def _finish(self, contact_id: str, quiet: bool) -> bool:
+        """Put a contact away unless more is to come of it; return False where that must be asked again."""
+        contact = self.contacts.get(contact_id)
+        if contact is None:
+            return True
+        contact.wake()
+        if contact.ended and contact.closed and not quiet:
+            return False
+        if contact.ended:
+            del self.contacts[contact_id]
+            quarter = contact.last_at // QUARTER_MS if self.settings.lateness_ms is not None else 0
+            self.finished.setdefault(quarter, {})[contact_id] = (contact.packed, contact.marks)
+        return True
+
     def collect(self) -> list[tuple[Key, str]]:
         """Return the parts that changed since the last call, and those left over from before a restore."""
-        changed = {(key, part) for key, panes in self.queues.items() for part in panes.collect()}
-        changed |= self.unsent
+        changed = self.unsent.union(self.panes.collect())
         self.unsent = set()
         return sorted(changed)
 
@@ -183,7 +175,7 @@ class PartitionState:
                 contacts={name: (contact.packed, contact.marks) for name, contact in self.contacts.items()},
                 finished=self.finished,
                 ended=self._ended,
-                queues=[(key, list(q.live), q.minutes, q.quarters, q.rest) for key, q in self.queues.items()],
+                queues=[(key, list(q.live), q.minutes, q.quarters, q.rest) for key, q in self.panes.queues.items()],
                 unsent=sorted(self.unsent.union(in_flight)),
             )
         )
@@ -195,13 +187,13 @@ class PartitionState:
         self.newest = body.newest
         self._minute_end = (body.newest // MINUTE_MS + 1) * MINUTE_MS
         self.counts = body.counts
-        self._horizon.advance(body.newest, self.settings.retention)
+        self.panes = Panes(self.settings.retention)
+        self.panes.advance(body.newest)
         self.contacts = {name: Contact(*packed) for name, packed in body.contacts.items()}
         self.finished = body.finished
         self._ended = body.ended
-        self.queues = {}
         for key, live, minutes, quarters, rest in body.queues:
-            panes = self.queues[key] = QueuePanes(self._horizon)
+            panes = self.panes.queue(key)
             panes.live, panes.minutes, panes.quarters, panes.rest = tuple(live), minutes, quarters, rest
         self.unsent = set(body.unsent)
 

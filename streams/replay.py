@@ -146,10 +146,8 @@ class _LiveHistory:
         self._changes = sorted(
             (at, key, cell, start, n)
             for contact in contacts
-            for at, contributions in contact.history()
-            for key, start, cells in contributions
-            for cell, n in cells
-            if cell < measures.LIVE
+            for at, contribution in contact.history()
+            for key, cell, start, n in contribution.opened
         )
         self._next = 0
         self._open: defaultdict[tuple[Key, int], defaultdict[int, int]] = defaultdict(lambda: defaultdict(int))

@@ -12,7 +12,7 @@ from models import events as ev
 from models import measures
 from models.contact import Contact, Contribution, Key
 from models.events import By, ContactEvent, Direction, ExitReason, Role, encode
-from models.facts import fact_of, mark_of
+from models.facts import mark_of
 from models.panes import Retention
 from models.partition import FoldSettings, PartitionState, Record
 
@@ -190,12 +190,15 @@ def is_handled(
 # Through the core.
 
 
-def summed(contributions: Iterable[Contribution]) -> dict[tuple[Key, int, int], int]:
+def summed(*contributions: Contribution) -> dict[tuple[Key, int, int], int]:
     """Add contributions up; what comes to 0 is left out."""
     sums: Sums = Counter()
-    for named, at, cells in contributions:
-        for cell, n in cells:
-            sums[named, at, cell] += n
+    for contribution in contributions:
+        for named, at, cells in contribution.counted:
+            for cell, n in cells:
+                sums[named, at, cell] += n
+        for named, cell, start, n in contribution.opened:
+            sums[named, start, cell] += n
     return {where: n for where, n in sums.items() if n}
 
 
@@ -203,17 +206,17 @@ def without_zeros(sums: Sums) -> dict[tuple[Key, int, int], int]:
     return {where: n for where, n in sums.items() if n}
 
 
-def learn(contact: Contact, event: ContactEvent, channel: str = "voice") -> list[Contribution]:
+def learn(contact: Contact, event: ContactEvent, out: Contribution, channel: str = "voice") -> bool:
     """Give one event to a record as the fold does: the fast way where it may, else the general one."""
-    fact, mark = fact_of(event, channel), mark_of(event)
-    out: list[Contribution] = []
-    return out if contact.append(fact, mark, out) else contact.merge(fact, mark) or []
+    fact, mark = event.fact(channel), mark_of(event.id)
+    return contact.append(fact, mark, out) or contact.merge(fact, mark, out)
 
 
 def record_of(events: Iterable[ContactEvent]) -> tuple[Contact, dict[tuple[Key, int, int], int]]:
     """Return the record of the events, in this order, and the sum of all that it contributed on the way."""
-    contact = Contact()
-    out = [part for event in events for part in learn(contact, event)]
+    contact, out = Contact(), Contribution()
+    for event in events:
+        learn(contact, event, out)
     return contact, summed(out)
 
 

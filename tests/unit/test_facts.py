@@ -10,7 +10,7 @@ import pytest
 
 from models import events as ev
 from models.events import CONTACT_EVENTS, ContactEvent
-from models.facts import Fact, fact_of, mark_of, pack, unpack, weight
+from models.facts import Fact, mark_of, pack, unpack, weight
 from tests.unit import builders as b
 
 # DESIGN 2.1: at equal time first what closes something open, then what opens, then what closes again.
@@ -32,7 +32,7 @@ AT_EQUAL_TIME = (
 
 
 def place(event: ContactEvent) -> Fact:
-    return fact_of(event, "voice")[:3]
+    return event.fact("voice")[:3]
 
 
 def test_the_order_at_equal_time() -> None:
@@ -71,8 +71,8 @@ def test_every_rank_is_below_256() -> None:
     ],
 )
 def test_what_a_fact_remembers(event: ContactEvent, fact: Fact) -> None:
-    assert fact_of(event, "voice") == fact
-    assert fact_of(b.DECODE(ev.encode("call", event)), "voice") == fact  # the decoder's own classes as well
+    assert event.fact("voice") == fact
+    assert b.DECODE(ev.encode("call", event)).fact("voice") == fact  # the decoder's own classes as well
 
 
 # XXH3, 64 bits, seed 0: the published value of the empty input, and those of the reference program `xxhsum -H3`.
@@ -81,16 +81,13 @@ DIGESTS = {"": "2d06800538d394c2", "a": "e6c632b61e964e1f", "abc": "78af5f94892f
 
 @pytest.mark.parametrize(("name", "digest"), DIGESTS.items())
 def test_a_mark_never_changes(name: str, digest: str) -> None:
-    assert mark_of(ev.Ended(id=name, at=0, contact_id="c")).hex() == digest
+    assert mark_of(name).hex() == digest
 
 
 @pytest.mark.parametrize("seed", ["0", "1", "4242"])
 def test_a_mark_is_the_same_in_each_process(seed: str) -> None:
     """Python's own hash of a string is not."""
-    code = (
-        "from models.events import Ended; from models.facts import mark_of; "
-        "print(mark_of(Ended(id='abc', at=0, contact_id='c')).hex())"
-    )
+    code = "from models.facts import mark_of; print(mark_of('abc').hex())"
     root = Path(__file__).parents[2]
     ran = subprocess.run(
         [sys.executable, "-c", code], cwd=root, env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True
@@ -99,7 +96,7 @@ def test_a_mark_is_the_same_in_each_process(seed: str) -> None:
 
 
 def test_packing_is_appending() -> None:
-    facts = [fact_of(event, "voice") for event in AT_EQUAL_TIME]
+    facts = [event.fact("voice") for event in AT_EQUAL_TIME]
     assert pack(facts) == b"".join(pack([fact]) for fact in facts)
     assert unpack(pack(facts), len(facts)) == facts
     assert unpack(b"", 0) == []
@@ -120,5 +117,5 @@ def test_of_one_id_the_higher_revision_weighs_more_then_the_later_then_the_great
         b.queued(2, "bbb", rev=1),
         b.queued(0, "aaa", rev=2),
     ]
-    weights = [weight(fact_of(event, "voice")) for event in lightest_first]
+    weights = [weight(event.fact("voice")) for event in lightest_first]
     assert all(one < other for one, other in pairwise(weights))
