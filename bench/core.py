@@ -46,10 +46,11 @@ def fold() -> dict[str, float]:
 
 def memory() -> dict[str, float]:
     """Hold 100,000 calls that wait or talk, and a saved state of them."""
-    values = []
-    for event in calls(OPEN, calls_per_s=1_000):
-        if event.id.endswith((":0", ":1", ":2")) and (event.id[-1] == "0" or int(event.contact_id[-5:]) % 2):
-            values.append(encode("call", event))
+    values = [
+        encode("call", event)
+        for event in calls(OPEN, calls_per_s=1_000)
+        if event.id.endswith((":0", ":1", ":2")) and (event.id[-1] == "0" or int(event.contact_id[-5:]) % 2)
+    ]
     records = [(offset, 0, value) for offset, value in enumerate(values)]
     state = PartitionState(decoder("call"))
     tracemalloc.start()

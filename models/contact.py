@@ -11,7 +11,7 @@ longest. A **leg** begins with each `answered` and ends at its `left`, at a `tra
 open waits for what opens in the same millisecond. Repeated facts (held while held, wrapped twice) change nothing.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from sys import intern
 from typing import Final, TypeVar
@@ -19,7 +19,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from models import facts as kinds
-from models.facts import Fact, encode_fact, unpack, weight
+from models.facts import MARK, NO_FACTS, PLACE, Fact, encode_fact, encoded_of, pack, packed_of, unpack, weight
 from models.histogram import bucket_of
 from models.measures import (
     ABANDON_WAIT,
@@ -45,7 +45,6 @@ Key = tuple[str, str]  # queue and channel
 Cells = tuple[tuple[int, int], ...]  # cells and what to add to each
 Visit = tuple[Key, int, bool]  # queue and channel, entry in ms, whether it is offered (neither callback nor outbound)
 
-MARK: Final = 8  # bytes
 ASLEEP: Final = 1 << 62  # as `last_at`: the facts are known, what they mean was not read yet
 
 
@@ -55,6 +54,11 @@ class Contribution:
 
     counted: list[tuple[Key, int, Cells]] = field(default_factory=list)
     opened: list[tuple[Key, int, int, int]] = field(default_factory=list)  # of a live cell: since when, and how many
+
+    def add(self, other: "Contribution") -> None:
+        """Add another contribution."""
+        self.counted += other.counted
+        self.opened += other.opened
 
     def take_back(self, other: "Contribution") -> None:
         """Add the opposite of another contribution."""
@@ -73,14 +77,14 @@ class Leg(msgspec.Struct, gc=False):
     agent: str
     key: Key | None
     start: int
-    end: int = 0
+    end: int | None = None
     held_at: int | None = None
     hold_ms: int = 0
     transferred: bool = False
 
-    def handled(self, wrap_up_ms: int, sign: int) -> Cells:
+    def handled(self, end: int, completed: int, sign: int) -> Cells:
         """Return the leg's handle time (talk + hold + wrap-up); with sign -1 what takes it back."""
-        span_ms, hold_ms = self.end - self.start, self.hold_ms
+        span_ms, hold_ms, wrap_up_ms = end - self.start, self.hold_ms, completed - end
         bucket = HANDLE + bucket_of(span_ms + wrap_up_ms)
         cells: Cells = ((bucket, sign), (TALK_MS, sign * (span_ms - hold_ms)))
         if hold_ms:
@@ -93,26 +97,24 @@ class Leg(msgspec.Struct, gc=False):
 
 
 class Contact:
-    """The record of one contact; `packed` and `marks` are all of it, the rest is read from them."""
+    """The record of one contact; `encoded` holds all of it (the facts one after the other), the rest is read from it."""
 
     __slots__ = (
-        "closed",
+        "count",
         "direction",
+        "encoded",
         "ended",
         "key",
         "last_at",
         "last_rank",
         "legs",
-        "marks",
-        "packed",
         "unmatched",
         "visits",
     )
 
-    def __init__(self, packed: bytes = b"", marks: bytes = b"") -> None:
-        self.packed = packed
-        self.marks = marks
-        self.last_at = ASLEEP if marks else -1
+    def __init__(self, packed: bytes = NO_FACTS) -> None:
+        self.count, self.encoded = encoded_of(packed)
+        self.last_at = ASLEEP if self.count else -1
         self._forget()
 
     def _forget(self) -> None:
@@ -120,50 +122,51 @@ class Contact:
         self.direction: str | None = None
         self.key: Key | None = None  # of the last visit
         self.visits: tuple[Visit, ...] = ()
-        self.legs: tuple[Leg, ...] = ()
-        self.closed: tuple[Leg, ...] = ()  # legs that ended and have no wrap-up yet
+        self.legs: tuple[Leg, ...] = ()  # those that go on, and those that ended and have no wrap-up yet
         self.unmatched: tuple[Fact, ...] = ()
         self.ended = False
 
-    def append(self, fact: Fact, mark: bytes, out: Contribution) -> bool:
+    @property
+    def packed(self) -> bytes:
+        """Return the facts; a contact made from them is the same contact."""
+        return packed_of(self.count, self.encoded)
+
+    def append(self, fact: Fact, out: Contribution) -> bool:
         """Add a fact that is new and to be read after all others; what it contributes is added to `out`.
 
         Returns False, and does nothing, where it is not or that is not known: then `merge` is the way.
         """
-        at, seq, kind = fact[:3]
+        at, seq, kind, mark = fact[:PLACE]
         rank = seq * 256 + kind
         if at <= self.last_at and (at < self.last_at or rank <= self.last_rank):
             return False
-        if self.marks.find(mark) >= 0 or self.unmatched:
+        if self.encoded.find(mark) >= 0 or self.unmatched:
             return False
-        self.packed += encode_fact(fact)
-        self.marks += mark
+        self.encoded += encode_fact(fact)
+        self.count += 1
         self.last_at = at
         self.last_rank = rank
         if not _STEPS[kind](self, fact, out):
             self.unmatched = (fact,)
         return True
 
-    def merge(self, fact: Fact, mark: bytes, out: Contribution) -> bool:
+    def merge(self, fact: Fact, out: Contribution) -> bool:
         """Add any fact; what the contribution changed by is added to `out`. Returns False where nothing is new.
 
         Of two facts with the same id the weightier one stands, so the order of merging does not matter.
         """
-        facts = self.facts()
-        held = facts.get(mark)
-        if held is not None and weight(held) >= weight(fact):
+        facts = {held[MARK]: held for held in self.facts()}
+        same = facts.get(fact[MARK])
+        if same is not None and weight(same) >= weight(fact):
             return False
-        out.take_back(self._read_all(facts))
-        facts[mark] = fact
-        after = self._read_all(facts)
-        out.counted += after.counted
-        out.opened += after.opened
+        out.take_back(self._read_all(facts.values()))
+        facts[fact[MARK]] = fact
+        out.add(self._read_all(facts.values()))
         return True
 
-    def facts(self) -> dict[bytes, Fact]:
-        """Return the facts by mark, in the order of reading."""
-        marks = [self.marks[start : start + MARK] for start in range(0, len(self.marks), MARK)]
-        return dict(zip(marks, unpack(self.packed, len(marks)), strict=True))
+    def facts(self) -> list[Fact]:
+        """Return the facts in the order of reading."""
+        return unpack(self.packed)
 
     def contribution(self) -> Contribution:
         """Return all that the facts contribute."""
@@ -176,22 +179,20 @@ class Contact:
 
     def history(self) -> Iterator[tuple[int, Contribution]]:
         """Read the facts again, one by one; yield the time of each and what it contributed."""
-        facts = self.facts()
         self._forget()
-        for fact in facts.values():
+        for fact in self.facts():
             out = Contribution()
             self._read(fact, out)
             yield fact[0], out
 
-    def _read_all(self, facts: dict[bytes, Fact]) -> Contribution:
+    def _read_all(self, facts: Iterable[Fact]) -> Contribution:
         """Become the record of these facts; return their contribution."""
-        in_order = sorted(facts, key=lambda mark: (facts[mark][:3], mark))
+        in_order = sorted(facts, key=lambda fact: fact[:PLACE])
         self._forget()
-        self.marks = b"".join(in_order)
-        self.packed = kinds.pack(facts[mark] for mark in in_order)
+        self.count, self.encoded = encoded_of(pack(in_order))
         out = Contribution()
-        for mark in in_order:
-            self._read(facts[mark], out)
+        for fact in in_order:
+            self._read(fact, out)
         return out
 
     def _read(self, fact: Fact, out: Contribution) -> None:
@@ -215,7 +216,7 @@ class Contact:
     def leg(self, agent: str | None) -> Leg | None:
         """Return the open leg of a person, else, where none is named, the oldest."""
         for leg in self.legs:
-            if agent is None or leg.agent == agent:
+            if leg.end is None and (agent is None or leg.agent == agent):
                 return leg
         return None
 
@@ -231,7 +232,7 @@ def _without(things: tuple[T, ...], gone: T) -> tuple[T, ...]:
 
 
 def _started(contact: Contact, fact: Fact, _out: Contribution) -> bool:
-    contact.direction = fact[4]
+    contact.direction = fact[5]
     return True
 
 
@@ -240,7 +241,7 @@ _NEVER_OFFERED: Final = ((OFFERED, -1),)
 
 
 def _queued(contact: Contact, fact: Fact, out: Contribution) -> bool:
-    at, _, _, _, queue, channel, direction = fact
+    at, _, _, _, _, queue, channel, direction = fact
     key = contact.key = (intern(queue), intern(channel))
     offered = (direction or contact.direction or "inbound") == "inbound"
     contact.visits += ((key, at, offered),)
@@ -252,7 +253,7 @@ def _queued(contact: Contact, fact: Fact, out: Contribution) -> bool:
 
 
 def _answered(contact: Contact, fact: Fact, out: Contribution) -> bool:
-    at, _, _, _, agent, queue, channel, role = fact
+    at, _, _, _, _, agent, queue, channel, role = fact
     if role == "primary":
         key = _answer_visit(contact, at, queue, out) or ((queue, channel) if queue else contact.key)
     elif role == "conference":
@@ -260,7 +261,7 @@ def _answered(contact: Contact, fact: Fact, out: Contribution) -> bool:
     else:
         return True
     if contact.leg(agent) is None:
-        contact.legs += (Leg(agent, key, at),)
+        contact.legs += (Leg(intern(agent), key, at),)
         if key is not None:
             out.opened.append((key, IN_PROGRESS, at, 1))
     return True
@@ -281,7 +282,7 @@ def _answer_visit(contact: Contact, at: int, queue: str | None, out: Contributio
 
 
 def _exited(contact: Contact, fact: Fact, out: Contribution) -> bool:
-    at, _, _, _, reason, queue = fact
+    at, _, _, _, _, reason, queue = fact
     visit = contact.visit(queue)
     if visit is None:
         return False
@@ -315,14 +316,14 @@ def _leave(visit: Visit, at: int, waits: int, cohort_waits: int, sum_ms: int, ou
 
 
 def _held(contact: Contact, fact: Fact, _out: Contribution) -> bool:
-    leg = contact.leg(fact[4])
+    leg = contact.leg(fact[5])
     if leg is not None and leg.held_at is None:
         leg.held_at = fact[0]
     return True
 
 
 def _resumed(contact: Contact, fact: Fact, _out: Contribution) -> bool:
-    leg = contact.leg(fact[4])
+    leg = contact.leg(fact[5])
     if leg is None or leg.held_at is None:
         return False
     leg.hold_ms += fact[0] - leg.held_at
@@ -331,55 +332,55 @@ def _resumed(contact: Contact, fact: Fact, _out: Contribution) -> bool:
 
 
 def _transferred(contact: Contact, fact: Fact, out: Contribution) -> bool:
-    leg = contact.leg(fact[4]) if fact[4] is not None else None
+    leg = contact.leg(fact[5]) if fact[5] is not None else None
     if leg is None:
         return False
     leg.transferred = True
-    _end_leg(contact, leg, fact[0], out)
+    _end_leg(leg, fact[0], out)
     return True
 
 
 def _left(contact: Contact, fact: Fact, out: Contribution) -> bool:
-    leg = contact.leg(fact[4])
+    leg = contact.leg(fact[5])
     if leg is None:
         return False
-    _end_leg(contact, leg, fact[0], out)
+    _end_leg(leg, fact[0], out)
     return True
 
 
-def _end_leg(contact: Contact, leg: Leg, at: int, out: Contribution) -> None:
-    contact.legs = _without(contact.legs, leg)
-    contact.closed += (leg,)
+def _end_leg(leg: Leg, at: int, out: Contribution) -> None:
     if leg.held_at is not None:
         leg.hold_ms += at - leg.held_at
     leg.end = at
     if leg.key is not None:
         out.opened.append((leg.key, IN_PROGRESS, leg.start, -1))
-        out.counted.append((leg.key, at, leg.handled(0, 1)))
+        out.counted.append((leg.key, at, leg.handled(at, at, 1)))
 
 
 def _ended(contact: Contact, fact: Fact, out: Contribution) -> bool:
-    at, by = fact[0], fact[4]
-    reason = "abandoned" if by in (None, "customer") else "system_drop"
+    at, by = fact[0], fact[5]
     for visit in contact.visits:
-        _exit(visit, at, reason, out)
+        _exit(visit, at, "abandoned" if by in (None, "customer") else "system_drop", out)
     contact.visits = ()
     for leg in contact.legs:
-        _end_leg(contact, leg, at, out)
+        if leg.end is None:
+            _end_leg(leg, at, out)
     contact.ended = True
     return True
 
 
 def _wrapped(contact: Contact, fact: Fact, out: Contribution) -> bool:
     """Complete the leg here instead of at its end."""
-    at, agent = fact[0], fact[4]
-    for leg in reversed(contact.closed):
-        if agent is None or leg.agent == agent:
-            contact.closed = _without(contact.closed, leg)
-            if leg.key is not None:
-                out.counted.append((leg.key, leg.end, leg.handled(0, -1)))
-                out.counted.append((leg.key, at, leg.handled(at - leg.end, 1)))
-            break
+    at, agent = fact[0], fact[5]
+    leg, end = None, -1
+    for closed in contact.legs:
+        if closed.end is not None and closed.end >= end and (agent is None or closed.agent == agent):
+            leg, end = closed, closed.end
+    if leg is not None:
+        contact.legs = _without(contact.legs, leg)
+        if leg.key is not None:
+            out.counted.append((leg.key, end, leg.handled(end, end, -1)))
+            out.counted.append((leg.key, at, leg.handled(end, at, 1)))
     return True
 
 

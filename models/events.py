@@ -15,10 +15,11 @@ from msgspec import Meta
 
 from models import facts
 from models.errors import DecodeError
-from models.facts import Fact
+from models.facts import Fact, mark_of
 
 Id = Annotated[str, Meta(min_length=1, max_length=128)]
 Ms = Annotated[int, Meta(ge=0, lt=253_402_300_800_000)]  # up to the year 9999
+Count = Annotated[int, Meta(ge=0, lt=1 << 53)]  # what every JSON reader holds exactly
 Direction = Literal["inbound", "outbound", "callback"]
 Priority = Literal["low", "normal", "high", "urgent", "other"]
 By = Literal["customer", "agent", "system", "other"]
@@ -48,8 +49,8 @@ class Event(msgspec.Struct, kw_only=True, frozen=True, gc=False, omit_defaults=T
 
     id: Id
     at: Ms
-    rev: Annotated[int, Meta(ge=0)] = 0
-    seq: Annotated[int, Meta(ge=0)] = 0
+    rev: Count = 0
+    seq: Count = 0
     source: Id | None = None
     site: Id | None = None
     raw: Id | None = None
@@ -76,7 +77,7 @@ class Started(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=T
     entry: Id | None = None
 
     def fact(self, channel: str) -> Fact:
-        return (self.at, self.seq, facts.STARTED, self.rev, self.direction)
+        return (self.at, self.seq, facts.STARTED, mark_of(self.id), self.rev, self.direction)
 
 
 class Queued(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=True):
@@ -91,7 +92,16 @@ class Queued(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=Tr
     product: Id | None = None
 
     def fact(self, channel: str) -> Fact:
-        return (self.at, self.seq, facts.QUEUED, self.rev, self.queue, self.channel or channel, self.direction)
+        return (
+            self.at,
+            self.seq,
+            facts.QUEUED,
+            mark_of(self.id),
+            self.rev,
+            self.queue,
+            self.channel or channel,
+            self.direction,
+        )
 
 
 class Ringing(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=True):
@@ -101,7 +111,7 @@ class Ringing(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=T
     queue: Id | None = None
 
     def fact(self, channel: str) -> Fact:
-        return (self.at, self.seq, facts.RINGING, self.rev, self.agent, self.queue)
+        return (self.at, self.seq, facts.RINGING, mark_of(self.id), self.rev, self.agent, self.queue)
 
 
 class Declined(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=True):
@@ -111,7 +121,7 @@ class Declined(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=
     reason: Literal["no_answer", "rejected", "busy", "error", "rescinded", "caller_left", "other"] | None = None
 
     def fact(self, channel: str) -> Fact:
-        return (self.at, self.seq, facts.DECLINED, self.rev, self.agent, self.reason)
+        return (self.at, self.seq, facts.DECLINED, mark_of(self.id), self.rev, self.agent, self.reason)
 
 
 class Answered(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=True):
@@ -123,7 +133,17 @@ class Answered(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=
     accepted_at: Ms | None = None
 
     def fact(self, channel: str) -> Fact:
-        return (self.at, self.seq, facts.ANSWERED, self.rev, self.agent, self.queue, self.channel or channel, self.role)
+        return (
+            self.at,
+            self.seq,
+            facts.ANSWERED,
+            mark_of(self.id),
+            self.rev,
+            self.agent,
+            self.queue,
+            self.channel or channel,
+            self.role,
+        )
 
 
 class Held(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=True):
@@ -132,7 +152,7 @@ class Held(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=True
     agent: Id | None = None
 
     def fact(self, channel: str) -> Fact:
-        return (self.at, self.seq, facts.HELD, self.rev, self.agent)
+        return (self.at, self.seq, facts.HELD, mark_of(self.id), self.rev, self.agent)
 
 
 class Resumed(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=True):
@@ -141,7 +161,7 @@ class Resumed(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=T
     agent: Id | None = None
 
     def fact(self, channel: str) -> Fact:
-        return (self.at, self.seq, facts.RESUMED, self.rev, self.agent)
+        return (self.at, self.seq, facts.RESUMED, mark_of(self.id), self.rev, self.agent)
 
 
 class Transferred(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=True):
@@ -153,7 +173,7 @@ class Transferred(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaul
     to_agent: Id | None = None
 
     def fact(self, channel: str) -> Fact:
-        return (self.at, self.seq, facts.TRANSFERRED, self.rev, self.agent, self.kind)
+        return (self.at, self.seq, facts.TRANSFERRED, mark_of(self.id), self.rev, self.agent, self.kind)
 
 
 class Left(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=True):
@@ -163,7 +183,7 @@ class Left(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=True
     reason: Literal["transfer", "conference_exit", "hangup", "error", "other"] | None = None
 
     def fact(self, channel: str) -> Fact:
-        return (self.at, self.seq, facts.LEFT, self.rev, self.agent, self.reason)
+        return (self.at, self.seq, facts.LEFT, mark_of(self.id), self.rev, self.agent, self.reason)
 
 
 class Exited(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=True):
@@ -173,7 +193,7 @@ class Exited(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=Tr
     queue: Id | None = None
 
     def fact(self, channel: str) -> Fact:
-        return (self.at, self.seq, facts.EXITED, self.rev, self.reason, self.queue)
+        return (self.at, self.seq, facts.EXITED, mark_of(self.id), self.rev, self.reason, self.queue)
 
 
 class Blocked(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=True):
@@ -183,7 +203,7 @@ class Blocked(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=T
     queue: Id | None = None
 
     def fact(self, channel: str) -> Fact:
-        return (self.at, self.seq, facts.BLOCKED, self.rev, self.queue, self.reason)
+        return (self.at, self.seq, facts.BLOCKED, mark_of(self.id), self.rev, self.queue, self.reason)
 
 
 class Ended(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=True):
@@ -193,7 +213,7 @@ class Ended(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=Tru
     outcome: Id | None = None
 
     def fact(self, channel: str) -> Fact:
-        return (self.at, self.seq, facts.ENDED, self.rev, self.by)
+        return (self.at, self.seq, facts.ENDED, mark_of(self.id), self.rev, self.by)
 
 
 class Wrapped(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=True):
@@ -204,7 +224,7 @@ class Wrapped(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=T
     resolved: bool | None = None
 
     def fact(self, channel: str) -> Fact:
-        return (self.at, self.seq, facts.WRAPPED, self.rev, self.agent)
+        return (self.at, self.seq, facts.WRAPPED, mark_of(self.id), self.rev, self.agent)
 
 
 CONTACT_EVENTS: tuple[type[ContactEvent], ...] = (

@@ -1,8 +1,8 @@
 """Facts: what a contact's record remembers of each event, and the order in which facts are read.
 
-A fact is a tuple `(at, seq, kind, rev, *values)`: event time in ms, the source's own order within the millisecond (0 where
-it has none), the kind, the revision, and the few values that count. Beside it goes its mark: 8 bytes that stand for the
-event's id. Facts are read in the order of at, seq and kind; marks only break ties.
+A fact is a tuple `(at, seq, kind, mark, rev, *values)`: event time in ms, the source's own order within the millisecond (0
+where it has none), the kind, 8 bytes that stand for the event's id, the revision, and the few values that count (which of
+them stands with each event in models/events.py). Facts are read in the order of their first four.
 
 The numbers of the kinds are the order at equal time: first what closes something that is open, then what opens, then
 what closes again. In real data half of all answers come in the millisecond of the queueing. The numbers are also in
@@ -31,21 +31,31 @@ BLOCKED: Final = 42
 ENDED: Final = 60
 WRAPPED: Final = 62
 
-mark_of: Callable[[str], bytes] = xxh3_64_digest  # an event's id in 8 bytes, the same in each process
+PLACE: Final = 4  # a fact's place among the others is its first four values
+MARK: Final = 3
+NO_FACTS: Final = b"\xdd\0\0\0\0"  # packed facts are a msgpack array with this head: a type, and how many as 4 bytes
+
+mark_of: Callable[[str], bytes] = xxh3_64_digest  # the same in each process, as Python's own hash is not
 encode_fact: Callable[[Fact], bytes] = msgspec.msgpack.Encoder().encode
-_decode_facts: Callable[[bytes], list[Fact]] = msgspec.msgpack.Decoder(list[tuple[Any, ...]]).decode
+unpack: Callable[[bytes], list[Fact]] = msgspec.msgpack.Decoder(list[tuple[Any, ...]]).decode
 
 
 def pack(facts: Iterable[Fact]) -> bytes:
-    """Pack facts one after the other; appending a fact is appending its bytes."""
-    return b"".join(map(encode_fact, facts))
+    """Pack facts; `unpack` returns them."""
+    encoded = [encode_fact(fact) for fact in facts]
+    return packed_of(len(encoded), b"".join(encoded))
 
 
-def unpack(packed: bytes, count: int) -> list[Fact]:
-    """Return the `count` facts that are packed."""
-    return _decode_facts(b"\xdd" + count.to_bytes(4, "big") + packed)  # msgpack's head of an array of `count`
+def packed_of(count: int, encoded: bytes) -> bytes:
+    """Return the packed form of `count` facts that are encoded one after the other."""
+    return NO_FACTS[:1] + count.to_bytes(4, "big") + encoded
+
+
+def encoded_of(packed: bytes) -> tuple[int, bytes]:
+    """Return how many facts are packed, and their encoded forms one after the other."""
+    return int.from_bytes(packed[1 : len(NO_FACTS)], "big"), packed[len(NO_FACTS) :]
 
 
 def weight(fact: Fact) -> tuple[int, int, bytes]:
     """Rank facts of one id: the greater one stands, whatever came first."""
-    return fact[3], fact[0], encode_fact(fact)
+    return fact[4], fact[0], encode_fact(fact)

@@ -53,6 +53,7 @@ class QueuePanes:
         "minutes",
         "quarters",
         "rest",
+        "retired_minutes",
     )
 
     def __init__(self, horizon: Horizon) -> None:
@@ -63,11 +64,17 @@ class QueuePanes:
         self.rest: Cells = {}
         self.changed_live = False
         self.changed_rest = False
-        self.changed_minutes: set[int] = set()
+        self.changed_minutes: dict[int, Cells] = {}  # of `minutes`
+        self.retired_minutes: set[int] = set()
         self.changed_quarters: set[int] = set()
 
+    def minute(self, minute: int) -> Cells:
+        """Return the pane of a minute, to be added to."""
+        pane = self.changed_minutes[minute] = self.minutes.setdefault(minute, {})
+        return pane
+
     def older(self, at: int) -> Cells:
-        """Return the pane of a time that has left the tier of minutes."""
+        """Return the pane of a time that has left the tier of minutes, to be added to."""
         quarter = at // QUARTER_MS
         if quarter >= self._horizon.quarter:
             self.changed_quarters.add(quarter)
@@ -79,7 +86,8 @@ class QueuePanes:
         """Move the panes that have left their tier into the coarser one."""
         for minute in [held for held in self.minutes if held < self._horizon.minute]:
             accumulate(self.older(minute * MINUTE_MS), self.minutes.pop(minute))
-            self.changed_minutes.add(minute)
+            self.changed_minutes.pop(minute, None)
+            self.retired_minutes.add(minute)
         for quarter in [held for held in self.quarters if held < self._horizon.quarter]:
             accumulate(self.rest, self.quarters.pop(quarter))
             self.changed_quarters.add(quarter)
@@ -87,14 +95,15 @@ class QueuePanes:
 
     def collect(self) -> list[str]:
         """Return the names of the parts that changed since the last call."""
-        parts = [f"1m:{minute * MINUTE_MS}" for minute in self.changed_minutes]
+        parts = [f"1m:{minute * MINUTE_MS}" for minute in (*self.changed_minutes, *self.retired_minutes)]
         parts += [f"15m:{quarter * QUARTER_MS}" for quarter in self.changed_quarters]
         if self.changed_rest:
             parts.append(REST_PART)
         if self.changed_live:
             parts.append(LIVE_PART)
         self.changed_live = self.changed_rest = False
-        self.changed_minutes = set()
+        self.changed_minutes = {}
+        self.retired_minutes = set()
         self.changed_quarters = set()
         return parts
 
@@ -127,13 +136,9 @@ class Panes:
         for key, at, cells in contribution.counted:
             panes = queues.get(key) or self.queue(key)
             minute = at // MINUTE_MS
-            if minute >= first_minute:
-                panes.changed_minutes.add(minute)
-                pane = panes.minutes.get(minute)
-                if pane is None:
-                    pane = panes.minutes[minute] = {}
-            else:
-                pane = panes.older(at)
+            pane = panes.changed_minutes.get(minute)
+            if pane is None:
+                pane = panes.minute(minute) if minute >= first_minute else panes.older(at)
             for cell, n in cells:
                 pane[cell] = pane.get(cell, 0) + n
         for key, cell, start, n in contribution.opened:

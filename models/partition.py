@@ -14,13 +14,12 @@ import msgspec
 from models.contact import Contact, Contribution, Key
 from models.errors import DecodeError
 from models.events import Decode
-from models.facts import mark_of
+from models.facts import NO_FACTS
 from models.panes import MINUTE_MS, QUARTER_MS, Panes, Retention
 
 SNAPSHOT_VERSION: Final = 1
 FOREVER_MS: Final = 1 << 62
 QUIET_MS: Final = 10 * MINUTE_MS  # so long after a contact's end its wrap-up is waited for
-Packed = tuple[bytes, bytes]  # a record's facts and marks
 Record = tuple[int, int, bytes]  # offset, append time in ms (0 where unknown), value
 
 
@@ -66,7 +65,7 @@ class PartitionState:
         self.counts = Counts()
         self.letters: list[Letter] = []
         self.contacts: dict[str, Contact] = {}
-        self.finished: dict[int, dict[str, Packed]] = {}  # quarter of the last fact -> id -> record
+        self.finished: dict[int, dict[str, bytes]] = {}  # quarter of the last fact -> id -> record
         self.unsent: set[tuple[Key, str]] = set()  # parts that were in flight when the state was saved
         self._decode = decode
         self.panes = Panes(self.settings.retention)
@@ -107,8 +106,8 @@ class PartitionState:
                 continue
             contact_id = event.contact_id
             contact = contacts.get(contact_id) or self._take_up(contact_id)
-            fact, mark = event.fact(channel), mark_of(event.id)
-            if not contact.append(fact, mark, out) and not contact.merge(fact, mark, out):
+            fact = event.fact(channel)
+            if not contact.append(fact, out) and not contact.merge(fact, out):
                 self.counts.duplicates += 1
             if contact.ended:
                 self._ended.setdefault(self._minute_end, []).append(contact_id)
@@ -127,8 +126,8 @@ class PartitionState:
 
     def _take_up(self, contact_id: str) -> Contact:
         """Hold the record of a contact that was put away again, else a new one."""
-        packed = next((ids.pop(contact_id) for ids in self.finished.values() if contact_id in ids), (b"", b""))
-        contact = self.contacts[contact_id] = Contact(*packed)
+        packed = next((ids.pop(contact_id) for ids in self.finished.values() if contact_id in ids), NO_FACTS)
+        contact = self.contacts[contact_id] = Contact(packed)
         return contact
 
     def _put_away(self) -> None:
@@ -149,12 +148,12 @@ class PartitionState:
         if contact is None:
             return True
         contact.wake()
-        if contact.ended and contact.closed and not quiet:
+        if contact.ended and contact.legs and not quiet:
             return False
         if contact.ended:
             del self.contacts[contact_id]
             quarter = contact.last_at // QUARTER_MS if self.settings.lateness_ms is not None else 0
-            self.finished.setdefault(quarter, {})[contact_id] = (contact.packed, contact.marks)
+            self.finished.setdefault(quarter, {})[contact_id] = contact.packed
         return True
 
     def collect(self) -> list[tuple[Key, str]]:
@@ -172,7 +171,7 @@ class PartitionState:
                 offset=self.offset,
                 newest=self.newest,
                 counts=self.counts,
-                contacts={name: (contact.packed, contact.marks) for name, contact in self.contacts.items()},
+                contacts={name: contact.packed for name, contact in self.contacts.items()},
                 finished=self.finished,
                 ended=self._ended,
                 queues=[(key, list(q.live), q.minutes, q.quarters, q.rest) for key, q in self.panes.queues.items()],
@@ -189,7 +188,7 @@ class PartitionState:
         self.counts = body.counts
         self.panes = Panes(self.settings.retention)
         self.panes.advance(body.newest)
-        self.contacts = {name: Contact(*packed) for name, packed in body.contacts.items()}
+        self.contacts = {name: Contact(packed) for name, packed in body.contacts.items()}
         self.finished = body.finished
         self._ended = body.ended
         for key, live, minutes, quarters, rest in body.queues:
@@ -203,8 +202,8 @@ class _Saved(msgspec.Struct, array_like=True):
     offset: int
     newest: int
     counts: Counts
-    contacts: dict[str, Packed]
-    finished: dict[int, dict[str, Packed]]
+    contacts: dict[str, bytes]
+    finished: dict[int, dict[str, bytes]]
     ended: dict[int, list[str]]
     queues: list[tuple[Key, list[dict[int, int]], dict[int, dict[int, int]], dict[int, dict[int, int]], dict[int, int]]]
     unsent: list[tuple[Key, str]]

@@ -120,7 +120,7 @@ class Replay:
     def _contacts(self) -> Iterator[Contact]:
         yield from self.state.contacts.values()
         for held in self.state.finished.values():
-            yield from (Contact(*packed) for packed in held.values())
+            yield from (Contact(packed) for packed in held.values())
 
     def _figures(self, cells: Cells, live: LiveFigures) -> Row:
         found = catalogue.amounts(cells, self.goals)

@@ -12,7 +12,6 @@ from models import events as ev
 from models import measures
 from models.contact import Contact, Contribution, Key
 from models.events import By, ContactEvent, Direction, ExitReason, Role, encode
-from models.facts import mark_of
 from models.panes import Retention
 from models.partition import FoldSettings, PartitionState, Record
 
@@ -208,8 +207,8 @@ def without_zeros(sums: Sums) -> dict[tuple[Key, int, int], int]:
 
 def learn(contact: Contact, event: ContactEvent, out: Contribution, channel: str = "voice") -> bool:
     """Give one event to a record as the fold does: the fast way where it may, else the general one."""
-    fact, mark = event.fact(channel), mark_of(event.id)
-    return contact.append(fact, mark, out) or contact.merge(fact, mark, out)
+    fact = event.fact(channel)
+    return contact.append(fact, out) or contact.merge(fact, out)
 
 
 def record_of(events: Iterable[ContactEvent]) -> tuple[Contact, dict[tuple[Key, int, int], int]]:

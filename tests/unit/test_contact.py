@@ -10,7 +10,7 @@ from itertools import islice, permutations
 
 import pytest
 
-from models.contact import Contact
+from models.contact import Contact, Contribution
 from models.events import ContactEvent, Direction, ExitReason, Role
 from tests.unit.builders import (
     Sums,
@@ -459,21 +459,23 @@ def test_an_event_may_become_another_kind() -> None:
 
 def test_what_is_known_already_is_told_from_what_is_new() -> None:
     record, _ = record_of([queued(0), answered(12)])
-    before = record.packed, record.marks
+    before = record.packed
     again = queued(0, i="again")
-    assert learn(record, again) != []
-    assert learn(record, again) == []
-    assert (record.packed, record.marks) != before
+    assert learn(record, again, Contribution())
+    assert not learn(record, again, Contribution())
+    assert record.packed != before
 
 
 def test_a_record_taken_up_from_its_bytes_goes_on_as_before() -> None:
     """0 5    30       50"""
     record, _ = record_of([queued(0), answered(5), ended(30)])
-    again = Contact(record.packed, record.marks)
+    again = Contact(record.packed)
     assert summed(again.contribution()) == summed(record.contribution())
-    asleep = Contact(record.packed, record.marks)
-    late = wrapped(50)
-    assert summed(learn(asleep, late)) == summed(learn(record, late))
+    asleep, late = Contact(record.packed), wrapped(50)
+    changes = Contribution(), Contribution()
+    assert learn(asleep, late, changes[0])
+    assert learn(record, late, changes[1])
+    assert summed(changes[0]) == summed(changes[1])
 
 
 def test_the_history_of_a_record_is_its_contribution_in_steps() -> None:
@@ -481,5 +483,5 @@ def test_the_history_of_a_record_is_its_contribution_in_steps() -> None:
     record, sums = record_of(events[::-1])
     steps = list(record.history())
     assert [at for at, _ in steps] == [event.at for event in events]
-    assert summed(part for _, out in steps for part in out) == sums
+    assert summed(*(out for _, out in steps)) == sums
     assert summed(steps[0][1]) == is_waiting(0)

@@ -10,7 +10,7 @@ import pytest
 
 from models import events as ev
 from models.events import CONTACT_EVENTS, ContactEvent
-from models.facts import Fact, mark_of, pack, unpack, weight
+from models.facts import NO_FACTS, Fact, encode_fact, encoded_of, mark_of, pack, packed_of, unpack, weight
 from tests.unit import builders as b
 
 # DESIGN 2.1: at equal time first what closes something open, then what opens, then what closes again.
@@ -50,24 +50,39 @@ def test_every_rank_is_below_256() -> None:
     assert max(place(event)[2] for event in AT_EQUAL_TIME) < 256
 
 
+MARK_OF_1 = mark_of("1")
+
+
 @pytest.mark.parametrize(
     ("event", "fact"),
     [
-        # at, seq, kind, rev, then the values that count; kinds as written in snapshots, never to be changed in place
-        (ev.Resumed(id="1", at=5, contact_id="c", agent="ann"), (5, 0, 10, 0, "ann")),
-        (ev.Transferred(id="1", at=5, contact_id="c", agent="ann", kind="queue"), (5, 0, 12, 0, "ann", "queue")),
-        (ev.Left(id="1", at=5, contact_id="c", agent="ann", reason="error"), (5, 0, 14, 0, "ann", "error")),
-        (ev.Exited(id="1", at=5, contact_id="c", reason="moved", queue="q"), (5, 0, 16, 0, "moved", "q")),
-        (ev.Started(id="1", at=5, contact_id="c", direction="inbound"), (5, 0, 30, 0, "inbound")),
-        (ev.Queued(id="1", at=5, rev=3, seq=2, contact_id="c", queue="q"), (5, 2, 32, 3, "q", "voice", None)),
-        (ev.Queued(id="1", at=5, contact_id="c", queue="q", channel="video"), (5, 0, 32, 0, "q", "video", None)),
-        (ev.Ringing(id="1", at=5, contact_id="c", agent="ann"), (5, 0, 34, 0, "ann", None)),
-        (ev.Declined(id="1", at=5, contact_id="c", agent="ann"), (5, 0, 36, 0, "ann", None)),
-        (ev.Answered(id="1", at=5, contact_id="c", agent="ann"), (5, 0, 38, 0, "ann", None, "voice", "primary")),
-        (ev.Held(id="1", at=5, contact_id="c"), (5, 0, 40, 0, None)),
-        (ev.Blocked(id="1", at=5, contact_id="c", reason="no_agent"), (5, 0, 42, 0, None, "no_agent")),
-        (ev.Ended(id="1", at=5, contact_id="c", by="agent"), (5, 0, 60, 0, "agent")),
-        (ev.Wrapped(id="1", at=5, contact_id="c", agent="ann"), (5, 0, 62, 0, "ann")),
+        # at, seq, kind, mark, rev, then the values that count; kinds as written in snapshots, never to be changed in place
+        (ev.Resumed(id="1", at=5, contact_id="c", agent="ann"), (5, 0, 10, MARK_OF_1, 0, "ann")),
+        (
+            ev.Transferred(id="1", at=5, contact_id="c", agent="ann", kind="queue"),
+            (5, 0, 12, MARK_OF_1, 0, "ann", "queue"),
+        ),
+        (ev.Left(id="1", at=5, contact_id="c", agent="ann", reason="error"), (5, 0, 14, MARK_OF_1, 0, "ann", "error")),
+        (ev.Exited(id="1", at=5, contact_id="c", reason="moved", queue="q"), (5, 0, 16, MARK_OF_1, 0, "moved", "q")),
+        (ev.Started(id="1", at=5, contact_id="c", direction="inbound"), (5, 0, 30, MARK_OF_1, 0, "inbound")),
+        (
+            ev.Queued(id="1", at=5, rev=3, seq=2, contact_id="c", queue="q"),
+            (5, 2, 32, MARK_OF_1, 3, "q", "voice", None),
+        ),
+        (
+            ev.Queued(id="1", at=5, contact_id="c", queue="q", channel="video"),
+            (5, 0, 32, MARK_OF_1, 0, "q", "video", None),
+        ),
+        (ev.Ringing(id="1", at=5, contact_id="c", agent="ann"), (5, 0, 34, MARK_OF_1, 0, "ann", None)),
+        (ev.Declined(id="1", at=5, contact_id="c", agent="ann"), (5, 0, 36, MARK_OF_1, 0, "ann", None)),
+        (
+            ev.Answered(id="1", at=5, contact_id="c", agent="ann"),
+            (5, 0, 38, MARK_OF_1, 0, "ann", None, "voice", "primary"),
+        ),
+        (ev.Held(id="1", at=5, contact_id="c"), (5, 0, 40, MARK_OF_1, 0, None)),
+        (ev.Blocked(id="1", at=5, contact_id="c", reason="no_agent"), (5, 0, 42, MARK_OF_1, 0, None, "no_agent")),
+        (ev.Ended(id="1", at=5, contact_id="c", by="agent"), (5, 0, 60, MARK_OF_1, 0, "agent")),
+        (ev.Wrapped(id="1", at=5, contact_id="c", agent="ann"), (5, 0, 62, MARK_OF_1, 0, "ann")),
     ],
 )
 def test_what_a_fact_remembers(event: ContactEvent, fact: Fact) -> None:
@@ -97,25 +112,26 @@ def test_a_mark_is_the_same_in_each_process(seed: str) -> None:
 
 def test_packing_is_appending() -> None:
     facts = [event.fact("voice") for event in AT_EQUAL_TIME]
-    assert pack(facts) == b"".join(pack([fact]) for fact in facts)
-    assert unpack(pack(facts), len(facts)) == facts
-    assert unpack(b"", 0) == []
+    assert unpack(pack(facts)) == facts
+    assert unpack(packed_of(len(facts), b"".join(map(encode_fact, facts)))) == facts
+    assert encoded_of(pack(facts)) == (len(facts), b"".join(map(encode_fact, facts)))
+    assert unpack(NO_FACTS) == []
 
 
 @pytest.mark.parametrize("count", [1, 15, 16, 65_535, 65_536])
 def test_any_number_of_facts_is_unpacked(count: int) -> None:
     """Around the limits of msgpack's three heads of an array."""
-    fact = (0, 0, 10, 0, None)
-    assert unpack(pack([fact]) * count, count) == [fact] * count
+    fact = (0, 0, 10, b"12345678", 0, None)
+    assert unpack(pack([fact] * count)) == [fact] * count
 
 
 def test_of_one_id_the_higher_revision_weighs_more_then_the_later_then_the_greater_bytes() -> None:
     lightest_first = [
-        b.queued(9, "zzz", rev=0),
-        b.queued(1, "zzz", rev=1),
-        b.queued(2, "aaa", rev=1),
-        b.queued(2, "bbb", rev=1),
-        b.queued(0, "aaa", rev=2),
+        b.queued(9, "zzz", i="1", rev=0),
+        b.queued(1, "zzz", i="1", rev=1),
+        b.queued(2, "aaa", i="1", rev=1),
+        b.queued(2, "bbb", i="1", rev=1),
+        b.queued(0, "aaa", i="1", rev=2),
     ]
     weights = [weight(event.fact("voice")) for event in lightest_first]
     assert all(one < other for one, other in pairwise(weights))
