@@ -31,6 +31,8 @@ from streams.snapshots import Snapshots
 
 TICK_S: Final = 0.02
 PUBLISH_S: Final = 0.1
+BATCH_BYTES: Final = 256 << 10
+REQUEST_BYTES: Final = 2 << 20  # a dead letter is a little larger than the largest record
 QUEUED_BATCHES: Final = 16  # that wait for an agent, of all its partitions
 
 log = logging.getLogger("floorpulse")
@@ -103,6 +105,8 @@ class Worker:
         except asyncio.CancelledError:
             raise
         except Exception as error:
+            if self.app.should_stop:  # what is not acknowledged is sent again after the next start
+                raise asyncio.CancelledError from error
             fail(f"sending to {topic}", error)
 
     def _highwater(self, partition: int) -> int | None:
@@ -118,6 +122,7 @@ class Worker:
         self.web.start()
         log.info("web http://127.0.0.1:%d/metrics kafka %s", self.web.port, self.settings.kafka.bootstrap)
         worker = self.app.Worker(loglevel="WARNING", quiet=True, override_logging=False, redirect_stdouts=False)
+        worker.spinner = None
         worker.execute_from_commandline()
         sys.exit(0)
 
@@ -161,7 +166,8 @@ def _faust_app(settings: Settings, web_port: int) -> WorkerApp:
         broker_heartbeat_interval=2.0,
         broker_max_poll_interval=86_400.0,  # an idle worker never polls, and must not be put out for it
         producer_linger=0,
-        producer_compression_type="lz4",
+        producer_max_batch_size=BATCH_BYTES,
+        producer_max_request_size=REQUEST_BYTES,
         Monitor=_QuietMonitor,
     )
     return app

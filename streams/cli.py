@@ -43,6 +43,7 @@ def main() -> None:
                    floorpulse worker --bootstrap HOST:PORT
     On a file:     floorpulse replay calls.jsonl
     """
+    _log_to_stderr()
 
 
 @main.group()
@@ -78,8 +79,6 @@ def worker(bootstrap: str | None, settings_file: Path | None, web_port: int | No
     """
     from streams.app import run_worker
 
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("floorpulse").setLevel(logging.INFO)
     run_worker(_load(settings_file, bootstrap), web_port)
 
 
@@ -153,6 +152,20 @@ def demo(
         seconds=seconds,
         web_port=web_port,
     )
+
+
+class _StartingGroup(logging.Filter):
+    """Drops what aiokafka calls an error while a broker starts the group's coordinator, which it then waits for."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "GroupCoordinatorNotAvailableError" not in record.getMessage()
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("floorpulse").setLevel(logging.INFO)
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # what it fails at is raised, and said in one line
+    logging.getLogger("aiokafka.consumer.group_coordinator").addFilter(_StartingGroup())
 
 
 def _load(path: Path | None, bootstrap: str | None) -> Settings:

@@ -4,6 +4,7 @@ Source topics carry the broker's append time, so that "in the future" and retent
 Partition counts are fixed at birth: a key's place must never change. `ensure` makes what is missing and changes nothing.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,9 @@ DEAD_LETTERS: Final = "cc.dead_letters"
 LATE: Final = "cc.late"
 SNAPSHOTS: Final = "snapshots"
 SESSION_S: Final = 10  # a worker that is silent for so long has lost its partitions
+CONNECT_S: Final = 5
+_ADDRESS: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:,\[\]]+):[0-9]{1,5}")
+_ALLOWED: Final = "HOST:PORT[,HOST:PORT…]"
 _DAY_MS: Final = 86_400_000
 
 
@@ -57,14 +61,17 @@ def wanted(settings: Settings) -> list[Topic]:
 @contextmanager
 def admin(bootstrap: str) -> Iterator[KafkaAdminClient]:
     """Connect to the brokers; raises `ConfigError` where none answers."""
+    addresses = bootstrap.split(",")
+    for address in addresses:
+        if not _ADDRESS.fullmatch(address) or not 0 < int(address.rpartition(":")[2]) < 65_536:
+            raise ConfigError(f"kafka.bootstrap: {address!r} is no address, allowed: {_ALLOWED}")
     try:
         client = KafkaAdminClient(
-            bootstrap_servers=bootstrap.split(","), client_id="floorpulse", bootstrap_timeout_ms=5_000
+            bootstrap_servers=addresses, client_id="floorpulse", bootstrap_timeout_ms=1_000 * CONNECT_S
         )
-    except (KafkaError, ValueError, OSError) as error:
-        reason = str(error) or type(error).__name__
+    except (KafkaError, ValueError, OSError):
         raise ConfigError(
-            f"kafka.bootstrap: no Kafka broker answers at {bootstrap} ({reason}); allowed: HOST:PORT[,HOST:PORT…]"
+            f"kafka.bootstrap: no Kafka broker answered at {bootstrap} within {CONNECT_S} s, allowed: {_ALLOWED}"
         ) from None
     try:
         yield client

@@ -338,11 +338,13 @@ def read(bootstrap: str, topic: str) -> list[Any]:
 
 
 async def _read(bootstrap: str, topic: str, ends: dict[int, int]) -> list[Any]:
+    left = {aiokafka.TopicPartition(topic, partition): end for partition, end in ends.items() if end}
+    if not left:
+        return []
     # With aiokafka: kafka-python cannot read the workers' lz4 without one more library.
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
     await consumer.start()
     try:
-        left = {aiokafka.TopicPartition(topic, partition): end for partition, end in ends.items() if end}
         consumer.assign(list(left))
         await consumer.seek_to_beginning()
         records: list[Any] = []

@@ -1,0 +1,58 @@
+"""`python -m bench` measures everything and prints a table; `--json` one JSON object; with names of cases only these."""
+
+import argparse
+import json
+import multiprocessing
+import statistics
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from bench.core import CASES as CORE
+from bench.worker import worker
+
+CASES = {**CORE, "worker": worker}
+REPEATS = {"worker": 3}
+
+
+def main() -> None:
+    """Run cases, each repeat in a process of its own, and print the median of each figure."""
+    options = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    options.add_argument("cases", nargs="*", metavar="CASE", help=f"which to run: {', '.join(CASES)}; all unless told")
+    options.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    options.add_argument("--repeats", type=int, help="runs of each case; 5 unless told, 3 of the worker")
+    chosen = options.parse_args()
+    if unknown := set(chosen.cases) - set(CASES):
+        options.error(f"unknown case {min(unknown)!r}, known: {', '.join(CASES)}")
+    console = Console(stderr=True)
+    found: dict[str, dict[str, list[float]]] = {}
+    for case in chosen.cases or CASES:
+        for number in range(repeats := chosen.repeats or REPEATS.get(case, 5)):
+            with console.status(f"{case}, run {number + 1} of {repeats}"):
+                for figure, value in _alone(case).items():
+                    found.setdefault(case, {}).setdefault(figure, []).append(value)
+    if chosen.json:
+        print(json.dumps(found, indent=2))
+    else:
+        Console().print(_table(found))
+
+
+def _alone(case: str) -> dict[str, float]:
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(CASES[case])
+
+
+def _table(found: dict[str, dict[str, list[float]]]) -> Table:
+    table = Table("case", "figure", box=SIMPLE, caption="median, least and most of the runs on this machine")
+    for title in ("median", "least", "most"):
+        table.add_column(title, justify="right")
+    for case, figures in found.items():
+        for figure, values in figures.items():
+            cells = (f"{value:,.0f}" for value in (statistics.median(values), min(values), max(values)))
+            table.add_row(case, figure, *cells)
+    return table
+
+
+if __name__ == "__main__":
+    main()
