@@ -10,9 +10,10 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.core import CASES as CORE
+from bench.scrape import scrape
 from bench.worker import worker
 
-CASES = {**CORE, "worker": worker}
+CASES = {**CORE, "scrape": scrape, "worker": worker}
 REPEATS = {"worker": 3}
 
 

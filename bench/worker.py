@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaProducer
 from bench.traffic import calls
 from models.events import encode
 from streams.fold_stage import place
-from streams.outbox import produce
+from streams.outbox import Row, produce
 from streams.topics import CALLS
 from tests.integration.harness import PARTITIONS, Page, Worker, ensure_topics, log_ends
 from tests.kafka_broker import KafkaBroker
@@ -55,10 +55,11 @@ async def _fill(bootstrap: str) -> None:
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, compression_type="lz4", max_batch_size=1 << 18)
     await producer.start()
     try:
-        rows: defaultdict[int, list[tuple[bytes, bytes]]] = defaultdict(list)
+        rows: defaultdict[int, list[Row]] = defaultdict(list)
         for number, event in enumerate(calls(CONTACTS, calls_per_s=CALLS_PER_S)):
-            partition = place(event.contact_id, PARTITIONS)
-            rows[partition].append((event.contact_id.encode(), encode("call", event)))
+            key = event.contact_id.encode()
+            partition = place(key, PARTITIONS)
+            rows[partition].append(Row(key, encode("call", event)))
             if number % ROWS == ROWS - 1:
                 await produce(producer, CALLS, rows)
                 rows.clear()

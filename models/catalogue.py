@@ -5,6 +5,7 @@ which panes is the reader's choice. A ratio takes both its sides from one attrib
 by entry into the queue, `cohort`), else it is refused here.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -49,10 +50,13 @@ _SUMS: Final = {
     **dict.fromkeys(measures.EXITED.values(), "exited"),
 }
 
+_NAMES: Final = tuple(FLOW | COHORT)
+_NOTHING: Final = (0,) * len(_NAMES)
+
 
 def amounts(cells: Cells, goals: Goals) -> Amounts:
     """Read all amounts from the cells of some panes."""
-    found = dict.fromkeys(FLOW | COHORT, 0)
+    found = dict.fromkeys(_NAMES, 0)
     threshold, short = last_bucket_within(goals.threshold_s), last_bucket_within(goals.short_abandon_s)
     for cell, n in cells.items():
         name = _SUMS.get(cell)
@@ -77,6 +81,11 @@ def amounts(cells: Cells, goals: Goals) -> Amounts:
             if bucket <= min(short, threshold):
                 found["sa_in"] += n
     return found
+
+
+def summed(several: Iterable[Amounts]) -> Amounts:
+    """Return the sums of amounts, those of nothing where there are none."""
+    return dict(zip(_NAMES, map(sum, zip(_NOTHING, *(found.values() for found in several), strict=True)), strict=True))
 
 
 @dataclass(frozen=True)

@@ -272,8 +272,10 @@ def decoder(prefix: str) -> Decode:
             event: ContactEvent = decode_any(data)
         except msgspec.MsgspecError as error:
             raise _explain(data, error, prefix) from None
-        except (UnicodeDecodeError, RecursionError, TypeError) as error:
+        except (UnicodeDecodeError, RecursionError) as error:
             raise DecodeError("json", f"not a JSON object: {error}") from None
+        except TypeError:
+            raise DecodeError("json", "not a JSON object but no value at all (a tombstone)") from None
         return event
 
     return decode

@@ -29,10 +29,14 @@ class QueueView:
     quarters: Mapping[int, Cells]
     live: tuple[list[Live], ...]
 
-    def window(self, now_ms: int, minutes: int) -> Cells:
-        """Return the sums of the last `minutes` minutes, the one that `now_ms` is in with them."""
+    def panes(self, now_ms: int, minutes: int) -> list[Cells]:
+        """Return the panes of the last `minutes` minutes, the one that `now_ms` is in with them."""
         last = now_ms // MINUTE_MS
-        return _sum(self.minutes[minute] for minute in range(last - minutes + 1, last + 1) if minute in self.minutes)
+        return [self.minutes[minute] for minute in range(last - minutes + 1, last + 1) if minute in self.minutes]
+
+    def window(self, now_ms: int, minutes: int) -> Cells:
+        """Return the sums of the last `minutes` minutes."""
+        return _sum(self.panes(now_ms, minutes))
 
     def quarter(self, start_ms: int) -> Cells:
         """Return the sums of the quarter of an hour that starts at `start_ms`."""
@@ -115,19 +119,20 @@ class MergeState:
         self.offset = -1
         self.queues: dict[Key, QueueState] = {}
         self.progress: dict[Source, Progress] = {}
-        self._staged: defaultdict[tuple[Source, int], list[Partial]] = defaultdict(list)
+        self._staged: defaultdict[Source, list[Partial]] = defaultdict(list)  # since their progress record
 
     def apply(self, source: Source, record: Partial | Progress) -> list[Partial]:
         """Take the next record; return the partials to write back (see `QueueState.apply`)."""
-        staged = self._staged[source, record.epoch]
         if isinstance(record, Partial):
-            staged.append(record)
+            self._staged[source].append(record)
             return []
         known = self.progress.get(source)
         if known is None or (record.offset, record.epoch) >= (known.offset, known.epoch):
             self.progress[source] = record
-        del self._staged[source, record.epoch]
-        repairs = (self._queue((partial.queue, partial.channel)).apply(source, partial) for partial in staged)
+        # With it goes what owners before said last: compaction keeps no progress record of theirs.
+        said = [partial for partial in self._staged[source] if partial.epoch <= record.epoch]
+        self._staged[source] = [partial for partial in self._staged[source] if partial.epoch > record.epoch]
+        repairs = (self._queue((partial.queue, partial.channel)).apply(source, partial) for partial in said)
         return [repair for repair in repairs if repair is not None]
 
     def _queue(self, key: Key) -> QueueState:

@@ -68,8 +68,8 @@ def encode(record: Partial | Progress) -> bytes:
 
 def decode(key: bytes, value: bytes) -> tuple[Source, Partial | Progress]:
     """Decode a record of the partials topic; raises `ValueError` where it is none of ours."""
-    names = key.decode().split("|")
     try:
+        names = key.decode().split("|")
         if names[0] == PROGRESS:
             return (names[1], int(names[2])), _decode_progress(value)
         return (names[0], int(names[1])), _decode_partial(value)

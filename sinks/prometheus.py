@@ -5,8 +5,10 @@ windowed figures with the window in the name. Nobody waiting and nothing to divi
 queue, channel, site and reason: never a person or an id.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import TypeVar, cast
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -14,12 +16,14 @@ from prometheus_client.core import Metric as Family
 from prometheus_client.registry import Collector
 
 from models import catalogue, measures
-from models.catalogue import Goals, Metric
+from models.catalogue import Amounts, Goals, Metric
 from models.histogram import last_bucket_within
 from models.measures import SPAN, Cells
 from models.merge import QueueView
 
 F = TypeVar("F", bound=Family)
+Buckets = list[tuple[str, float]]  # upper edge in seconds, and how many are within it
+Total = tuple[Amounts, Buckets, Buckets, Buckets]  # of the waits of the answered, of the abandoned, and of handling
 LABELS = ("queue", "channel", "site")
 WAIT_EDGES_S = (5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1200)
 HANDLE_EDGES_S = (15, 30, 60, 120, 180, 240, 300, 420, 600, 900, 1200, 1800, 3600)
@@ -68,6 +72,7 @@ class FloorCollector(Collector):
         self._now_ms = now_ms
         self._goals = goals
         self._site = site
+        self._reader = _Reader(goals)
 
     def describe(self) -> Iterable[Family]:
         """Return nothing: the names are fixed, and no view is there yet when the collector is registered."""
@@ -84,18 +89,18 @@ class FloorCollector(Collector):
             yield from self._queues(view)
 
     def _queues(self, view: FloorView) -> Iterator[Family]:
-        now_ms, goals = self._now_ms(), self._goals
-        families = _Families(goals)
+        now_ms, reader = self._now_ms(), self._reader
+        families = _Families(self._goals)
         for queue in view.queues:
             labels = [queue.queue, queue.channel, self._site]
-            families.add_total(labels, queue.total, catalogue.amounts(queue.total, goals))
+            families.add_total(labels, queue.total, reader)
             families.add_live(labels, queue, now_ms)
             for window in catalogue.WINDOWS_MIN:
-                found = catalogue.amounts(queue.window(now_ms, window), goals)
-                families.add_window(labels, window, found)
+                families.add_window(labels, window, reader.sum(queue.panes(now_ms, window)))
+        reader.forget_unread()
         yield from families.all()
         threshold = GaugeMetricFamily("cc_service_level_threshold_seconds", "Answered within this is in time")
-        threshold.add_metric([], goals.threshold_s)
+        threshold.add_metric([], self._goals.threshold_s)
         yield threshold
 
 
@@ -137,44 +142,22 @@ class _Families:
     def all(self) -> Iterable[Family]:
         return self.by_name.values()
 
-    def add_total(self, labels: list[str], cells: Cells, found: catalogue.Amounts) -> None:
+    def add_total(self, labels: list[str], total: Cells, reader: "_Reader") -> None:
+        found, waits, abandon_waits, handles = reader.total(total)
         for name, exported in _COUNTERS.items():
             metric = catalogue.BY_NAME[name]
-            value = metric.value(found)
-            self._counter(exported, metric.help).add_metric(labels, value or 0)
+            self._counter(exported, metric.help).add_metric(labels, metric.value(found) or 0)
         exited = self._counter("cc_contacts_exited", "Contacts that left the queue otherwise", (*LABELS, "reason"))
         for reason, cell in measures.EXITED.items():
-            if cells.get(cell):
-                exited.add_metric([*labels, reason], cells[cell])
-        waits = sorted({*WAIT_EDGES_S, self.goals.threshold_s, self.goals.short_abandon_s})
-        self._histogram(
-            "cc_answer_wait_seconds",
-            "Waits of the answered",
-            labels,
-            cells,
-            measures.ANSWER_WAIT,
-            waits,
-            found["answer_wait_ms"],
-        )
-        self._histogram(
-            "cc_abandon_wait_seconds",
-            "Waits of those who hung up",
-            labels,
-            cells,
-            measures.ABANDON_WAIT,
-            waits,
-            found["abandon_wait_ms"],
-        )
+            if total.get(cell):
+                exited.add_metric([*labels, reason], total[cell])
         handle_ms = found["talk_ms"] + found["hold_ms"] + found["wrap_up_ms"]
-        self._histogram(
-            "cc_handle_seconds",
-            "Handle times: talk, hold and wrap-up",
-            labels,
-            cells,
-            measures.HANDLE,
-            HANDLE_EDGES_S,
-            handle_ms,
-        )
+        for name, text, buckets, sum_ms in (
+            ("cc_answer_wait_seconds", "Waits of the answered", waits, found["answer_wait_ms"]),
+            ("cc_abandon_wait_seconds", "Waits of those who hung up", abandon_waits, found["abandon_wait_ms"]),
+            ("cc_handle_seconds", "Handle times: talk, hold and wrap-up", handles, handle_ms),
+        ):
+            self._histogram(name, text).add_metric(labels, buckets, sum_ms / 1_000)
 
     def add_live(self, labels: list[str], queue: QueueView, now_ms: int) -> None:
         waiting = catalogue.BY_NAME["waiting"]
@@ -191,7 +174,7 @@ class _Families:
         if oldest_ms is not None:
             oldest.add_metric(labels, oldest_ms / 1_000)
 
-    def add_window(self, labels: list[str], window_min: int, found: catalogue.Amounts) -> None:
+    def add_window(self, labels: list[str], window_min: int, found: Amounts) -> None:
         for metric in catalogue.METRICS:
             if window_min in metric.windows_min and metric.attribution != "live":
                 self._windowed(metric, labels, window_min, found)
@@ -204,7 +187,7 @@ class _Families:
         if value is not None:
             family.add_metric(labels, value)
 
-    def _windowed(self, metric: Metric, labels: list[str], window_min: int, found: catalogue.Amounts) -> None:
+    def _windowed(self, metric: Metric, labels: list[str], window_min: int, found: Amounts) -> None:
         by = "entered" if metric.attribution == "cohort" else "counted"
         family = self._gauge(
             windowed_name(metric, window_min), f"{metric.help}, {by} in the last {window_min} min: {metric.formula}"
@@ -219,22 +202,8 @@ class _Families:
     def _gauge(self, name: str, text: str) -> GaugeMetricFamily:
         return self._family(name, lambda: GaugeMetricFamily(name, text, labels=LABELS))
 
-    def _histogram(
-        self,
-        name: str,
-        text: str,
-        labels: list[str],
-        cells: Cells,
-        histogram: int,
-        edges_s: Iterable[float],
-        sum_ms: int,
-    ) -> None:
-        family = self._family(name, lambda: HistogramMetricFamily(name, text, labels=LABELS))
-        held = [(cell - histogram, n) for cell, n in cells.items() if histogram <= cell < histogram + SPAN]
-        buckets = [
-            (_edge(edge), sum(n for bucket, n in held if bucket <= last_bucket_within(edge))) for edge in edges_s
-        ]
-        family.add_metric(labels, [*buckets, ("+Inf", sum(n for _, n in held))], sum_ms / 1_000)
+    def _histogram(self, name: str, text: str) -> HistogramMetricFamily:
+        return self._family(name, lambda: HistogramMetricFamily(name, text, labels=LABELS))
 
     def _family(self, name: str, make: Callable[[], F]) -> F:
         family = self.by_name.get(name)
@@ -243,12 +212,75 @@ class _Families:
         return cast(F, family)
 
 
+class _Reader:
+    """Reads amounts and Prometheus buckets from cells, each set of cells once for as long as it is asked for.
+
+    Views never change their cells, so what was read of the same object still holds.
+    """
+
+    def __init__(self, goals: Goals) -> None:
+        self._goals = goals
+        waits = sorted({*WAIT_EDGES_S, goals.threshold_s, goals.short_abandon_s})
+        self._histograms = {
+            measures.ANSWER_WAIT: _Edges(waits),
+            measures.ABANDON_WAIT: _Edges(waits),
+            measures.HANDLE: _Edges(HANDLE_EDGES_S),
+        }
+        self._panes: dict[int, tuple[Cells, Amounts]] = {}
+        self._totals: dict[int, tuple[Cells, Total]] = {}
+        self._read: set[int] = set()
+
+    def sum(self, panes: Iterable[Cells]) -> Amounts:
+        """Return the sums of the amounts of panes."""
+        return catalogue.summed(self._amounts(cells) for cells in panes)
+
+    def _amounts(self, cells: Cells) -> Amounts:
+        self._read.add(id(cells))
+        known = self._panes.get(id(cells))
+        if known is None:
+            known = self._panes[id(cells)] = cells, catalogue.amounts(cells, self._goals)
+        return known[1]
+
+    def total(self, cells: Cells) -> Total:
+        """Return the amounts and the buckets of the three histograms."""
+        self._read.add(id(cells))
+        known = self._totals.get(id(cells))
+        if known is None:
+            waits, abandon_waits, handles = (
+                edges.buckets(cells, histogram) for histogram, edges in self._histograms.items()
+            )
+            total = catalogue.amounts(cells, self._goals), waits, abandon_waits, handles
+            known = self._totals[id(cells)] = cells, total
+        return known[1]
+
+    def forget_unread(self) -> None:
+        """Forget what was not asked for since the last call."""
+        for read in (self._panes, self._totals):
+            for gone in read.keys() - self._read:
+                del read[gone]
+        self._read = set()
+
+
+class _Edges:
+    """The upper edges of a Prometheus histogram, over the finer buckets of ours."""
+
+    def __init__(self, edges_s: Iterable[float]) -> None:
+        edges = list(edges_s)
+        self._names = [*(str(float(edge)) for edge in edges), "+Inf"]
+        last_inside = [last_bucket_within(edge) for edge in edges]
+        self._edge_of = [bisect_left(last_inside, bucket) for bucket in range(SPAN)]
+
+    def buckets(self, cells: Cells, histogram: int) -> Buckets:
+        """Return how many are within each edge."""
+        counts = [0] * len(self._names)
+        for cell, n in cells.items():
+            if histogram <= cell < histogram + SPAN:
+                counts[self._edge_of[cell - histogram]] += n
+        return list(zip(self._names, accumulate(counts), strict=True))
+
+
 def windowed_name(metric: Metric, window_min: int) -> str:
     """Return a metric's name for a window: `cc_asa_15m_seconds`, `cc_contacts_offered_15m`."""
     if metric.unit == "contacts":
         return f"cc_contacts_{metric.name}_{window_min}m"
     return f"cc_{metric.name}_{window_min}m_{metric.unit}"
-
-
-def _edge(edge_s: float) -> str:
-    return str(float(edge_s))

@@ -20,6 +20,7 @@ import faust
 from faust.sensors.monitor import Monitor
 from faust.types.tuples import TP
 
+from models.errors import ConfigError
 from models.settings import Settings
 from sinks.prometheus import FloorCollector
 from streams import agents, topics, web
@@ -74,7 +75,10 @@ class Worker:
         partials = assigned - sources
         self.folding.drop_all_but({tp.partition for tp in sources})
         self.merging.drop_all_but({tp.partition for tp in partials})
-        taken = await asyncio.gather(*(self.folding.take(tp.partition) for tp in sources))
+        try:
+            taken = await asyncio.gather(*(self.folding.take(tp.partition) for tp in sources))
+        except Exception as error:
+            fail("going on from the snapshots", error)
         positions = dict(zip(sources, taken, strict=True))
         positions |= {tp: self.merging.take(tp.partition, ends.get(tp) or 0) for tp in partials}
         self.folding.active = True
@@ -135,11 +139,14 @@ def run_worker(settings: Settings, web_port: int | None) -> NoReturn:
 
 
 def fail(where: str, error: BaseException) -> NoReturn:
-    """End the process with one line on standard error and exit code 1."""
+    """End the process with one line on standard error and exit code 1; 2 where first something has to be set right."""
     reason = " ".join(str(error).split()) or "no message"
-    sys.stderr.write(f"floorpulse: {where}: {type(error).__name__}: {reason}\n")
+    set_right = isinstance(error, ConfigError)
+    sys.stderr.write(
+        f"floorpulse: {reason}\n" if set_right else f"floorpulse: {where}: {type(error).__name__}: {reason}\n"
+    )
     sys.stderr.flush()
-    os._exit(1)
+    os._exit(2 if set_right else 1)
 
 
 def _faust_app(settings: Settings, web_port: int) -> WorkerApp:

@@ -7,26 +7,28 @@ the snapshot, so that a crash between the two loses no last word.
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import Any, Final
 
-import orjson
+import msgspec
 from aiokafka.partitioner import murmur2
 
 from models.contact import Key
+from models.errors import ConfigError, DecodeError
 from models.events import decoder
 from models.partials import Progress, encode, partial, partial_key, progress_key
 from models.partition import FoldSettings, Letter, PartitionState
 from sinks.prometheus import SourceView
-from streams.outbox import Rows
+from streams.outbox import Row, Rows
 from streams.snapshots import Ownership, Snapshots
 from streams.topics import DEAD_LETTERS, LATE, PARTIALS
 
 FLUSH_S: Final = 0.1
 PROGRESS_S: Final = 1.0
 FLUSH_SHARE: Final = 30  # a flush that kept the loop for t is followed by the next after 30 t: stage 2 reads it all too
+CHECKED: Final = 1_000  # one record in so many is looked at for its place
+REASON_CHARACTERS: Final = 500
 SNAPSHOT_S: Final = 2.0
 SNAPSHOT_SHARE: Final = 20  # snapshots cost the loop at most a twentieth
 Produce = Callable[[str, Rows], Awaitable[None]]
@@ -66,7 +68,7 @@ class FoldStage:
         self.owned: dict[int, Owned] = {}
         self.active = False  # between a revocation and the next assignment nothing is folded or sent
         self._settings = settings
-        self._digest = blake2b(repr(settings).encode(), digest_size=8).hexdigest()
+        self._written = msgspec.json.encode(settings).decode()
         self._snapshots = snapshots
         self._produce = produce
         self._highwater = highwater
@@ -78,6 +80,7 @@ class FoldStage:
         """Own a partition; return the next offset to read.
 
         A state that comes back is never wrong, only behind: it is kept. Else the newest whole snapshot is restored.
+        Raises `ConfigError` where that was folded with other settings.
         """
         held = self.owned.get(partition)
         state = held.state if held else self._restore(partition)
@@ -92,43 +95,71 @@ class FoldStage:
     def _restore(self, partition: int) -> PartitionState:
         state = PartitionState(self._decode, self._settings)
         for manifest, body in self._snapshots.newest(self.topic, partition):
-            if manifest.settings == self._digest:
-                state.restore(body)
-                break
+            if manifest.settings != self._written:
+                raise ConfigError(
+                    f"folding: the state of {self.topic}[{partition}] was folded with {manifest.settings}, "
+                    f"not with {self._written}; set it back: folded with both, the figures would be neither's"
+                )
+            state.restore(body)
+            break
         return state
 
     def drop_all_but(self, partitions: set[int]) -> None:
         """Forget the partitions that went elsewhere."""
         self.owned = {partition: owned for partition, owned in self.owned.items() if partition in partitions}
 
-    def fold(self, partition: int, records: Iterable[Any]) -> None:
-        """Fold the records of one fetch."""
+    def fold(self, partition: int, records: Sequence[Any]) -> None:
+        """Fold the records of one fetch. Raises `ConfigError` where the topic is not keyed as it must be."""
         owned = self.owned.get(partition)
         if owned is None or not self.active:
             return
+        self._check_place(partition, records)
         state = owned.state
         state.fold([(record.offset, record.timestamp, record.value) for record in records])
         if state.letters:
             letters, state.letters = state.letters, []
-            owned.letters.append(asyncio.ensure_future(self._send_letters(partition, letters)))
+            owned.letters.append(asyncio.ensure_future(self._send_letters(partition, letters, records)))
 
-    async def _send_letters(self, partition: int, letters: list[Letter]) -> None:
+    def _check_place(self, partition: int, records: Sequence[Any]) -> None:
+        """Look at one event in a thousand: keys that were placed otherwise would tear contacts apart."""
+        first = records[0].offset
+        for record in records[-first % CHECKED : len(records) : CHECKED]:
+            right = place(record.key, self._partitions) if record.key is not None else None
+            if right != partition and self._is_event(record.value):
+                raise ConfigError(
+                    f"{self.topic}[{partition}] offset {record.offset}: key {record.key!r} belongs to partition {right} "
+                    f"of {self._partitions}; feed the topic keyed by contact_id, placed by Kafka's default (murmur2)"
+                )
+
+    def _is_event(self, value: bytes) -> bool:
+        try:
+            self._decode(value)
+        except DecodeError:
+            return False
+        return True
+
+    async def _send_letters(self, partition: int, letters: list[Letter], records: Iterable[Any]) -> None:
+        keys = {record.offset: record.key for record in records}
         for topic, late in ((LATE, True), (DEAD_LETTERS, False)):
-            rows = [self._letter(partition, letter) for letter in letters if (letter.code == "late") == late]
+            rows = [
+                self._letter(partition, letter, keys[letter.offset])
+                for letter in letters
+                if (letter.code == "late") == late
+            ]
             if rows:
                 await self._produce(topic, {partition: rows})
 
-    def _letter(self, partition: int, letter: Letter) -> tuple[bytes, bytes]:
-        key = f"{self.topic}|{partition}|{letter.offset}".encode()
-        text = letter.value.decode("utf-8", "backslashreplace")
-        body = {
+    def _letter(self, partition: int, letter: Letter, key: bytes | None) -> Row:
+        """Return the record as it was, with what is wrong with it and where it stood in the headers."""
+        headers = {
             "code": letter.code,
-            "reason": letter.reason,
+            "reason": letter.reason[:REASON_CHARACTERS],
             "topic": self.topic,
-            "partition": partition,
-            "offset": letter.offset,
+            "partition": str(partition),
+            "offset": str(letter.offset),
         }
-        return key, orjson.dumps({**body, "value": text, "hex": letter.value.hex()})
+        # No value at all, as a tombstone's, cannot be sent without a key.
+        return Row(key, letter.value or b"", [(name, text.encode()) for name, text in headers.items()])
 
     def tick(self) -> None:
         """Start the flushes and snapshots that are due; called every few ms."""
@@ -162,14 +193,14 @@ class FoldStage:
             return
         owned.progress_at = now
         owned.in_flight = set(changed)
-        rows: defaultdict[int, list[tuple[bytes, bytes]]] = defaultdict(list)
+        rows: defaultdict[int, list[Row]] = defaultdict(list)
         source, epoch = (self.topic, partition), owned.owner.epoch
         for key, part in changed:
             value = encode(partial(state, key, part, epoch))
-            rows[place(key[0], self._partitions)].append((partial_key(source, key, part), value))
-        progress = Progress(epoch, state.offset, state.newest, owned.caught_up_ms, state.counts, self._digest)
+            rows[place(key[0].encode(), self._partitions)].append(Row(partial_key(source, key, part), value))
+        progress = Progress(epoch, state.offset, state.newest, owned.caught_up_ms, state.counts, self._written)
         for target in range(self._partitions):
-            rows[target].append((progress_key(source), encode(progress)))
+            rows[target].append(Row(progress_key(source), encode(progress)))
         owned.flushing = asyncio.ensure_future(self._send(owned, rows))
 
     async def _send(self, owned: Owned, rows: Rows) -> None:
@@ -184,7 +215,7 @@ class FoldStage:
 
     async def _write(self, owned: Owned, offset: int, body: bytes, letters: list[asyncio.Task[None]]) -> None:
         await asyncio.gather(*letters)  # a snapshot must not forget a refused record that was not handed on
-        await self._snapshots.save(owned.owner, offset, body, self._digest)
+        await self._snapshots.save(owned.owner, offset, body, self._written)
         owned.saved_offset, owned.saved_at, owned.saving = offset, time.monotonic(), None
 
     def views(self) -> tuple[SourceView, ...]:
@@ -200,6 +231,6 @@ class FoldStage:
         )
 
 
-def place(queue: str, partitions: int) -> int:
-    """Return the partition of the partials that a queue lives in, as Kafka's default partitioner would."""
-    return int(murmur2(queue.encode()) & 0x7FFFFFFF) % partitions
+def place(key: bytes, partitions: int) -> int:
+    """Return the partition of a key, as Kafka's default partitioner does."""
+    return int(murmur2(key) & 0x7FFFFFFF) % partitions

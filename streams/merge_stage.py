@@ -12,6 +12,7 @@ from models.merge import MergeState
 from models.partials import decode, encode, partial_key
 from sinks.prometheus import FloorView
 from streams.fold_stage import FoldStage, Produce
+from streams.outbox import Row
 from streams.topics import PARTIALS
 
 
@@ -66,7 +67,7 @@ class MergeStage:
                 continue
             source, body = decode(record.key, record.value)
             repairs += [
-                (partial_key(source, (known.queue, known.channel), known.part), encode(known))
+                Row(partial_key(source, (known.queue, known.channel), known.part), encode(known))
                 for known in state.apply(source, body)
             ]
         self._changed = True

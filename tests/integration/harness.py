@@ -286,7 +286,7 @@ class Feeder:
             enable_idempotence=False,
             linger_ms=20,
             batch_size=1 << 18,
-            max_request_size=1 << 20,
+            max_request_size=2 << 20,
         )
         self._sent: list[Any] = []
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
+import random
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from models.events import Answered, ContactEvent, Ended, Queued
+from streams.fold_stage import place
 from tests.integration import harness
 from tests.integration.harness import KeyValue, Worker
 from tests.kafka_broker import KafkaBroker
@@ -80,14 +82,26 @@ def interleaved(good: Iterable[KeyValue], bad: Iterable[KeyValue]) -> Iterator[K
     assert next(rest, None) is None
 
 
-def letters(bootstrap: str, topic: str) -> dict[tuple[int, int], dict[str, Any]]:
+@dataclass(frozen=True)
+class Letter:
+    """A refused record as it lies in the topic."""
+
+    key: bytes | None
+    value: bytes
+    code: str
+    reason: str
+
+
+def letters(bootstrap: str, topic: str) -> dict[tuple[int, int], Letter]:
     """Return the letters of a topic by the partition and offset they came from; copies must be equal."""
-    found: dict[tuple[int, int], dict[str, Any]] = {}
+    found: dict[tuple[int, int], Letter] = {}
     for record in harness.read(bootstrap, topic):
-        body = json.loads(record.value)
-        assert body["topic"] == harness.CALLS
-        assert record.key == f"{harness.CALLS}|{body['partition']}|{body['offset']}".encode()
-        assert found.setdefault((body["partition"], body["offset"]), body) == body
+        headers = {name: text.decode() for name, text in record.headers}
+        assert headers["topic"] == harness.CALLS
+        place = int(headers["partition"]), int(headers["offset"])
+        letter = Letter(record.key, record.value, headers["code"], headers["reason"])
+        assert record.partition == place[0]
+        assert found.setdefault(place, letter) == letter
     return found
 
 
@@ -103,15 +117,17 @@ def test_each_bad_record_is_a_letter_and_the_good_ones_count(kafka_broker: Kafka
         [page] = harness.settle(bootstrap, worker)
         right = {value: (code, reason) for value, code, reason in BAD}
         expected = {
-            place: (value, *right[value]) for place, (_, value) in zip(places, sent, strict=True) if value in right
+            place: (key, value, *right[value])
+            for place, (key, value) in zip(places, sent, strict=True)
+            if value in right
         }
         assert len(expected) == len(bad)
         found = letters(bootstrap, DEAD_LETTERS)
         assert found.keys() == expected.keys()
-        for place, (value, code, reason) in expected.items():
+        for place, (key, value, code, reason) in expected.items():
             letter = found[place]
-            assert (letter["code"], bytes.fromhex(letter["hex"])) == (code, value or b"")
-            assert reason in letter["reason"]
+            assert (letter.key, letter.value, letter.code) == (key, value or b"", code)
+            assert reason in letter.reason
         assert page.sum("floorpulse_invalid_total") == len(bad)
         assert page.sum("floorpulse_events_total") == len(good)
         assert page.by("queue", "cc_contacts_offered_total") == dict.fromkeys(ODD_QUEUES, 40)
@@ -120,13 +136,13 @@ def test_each_bad_record_is_a_letter_and_the_good_ones_count(kafka_broker: Kafka
         assert worker.get("/healthz") == (200, "ok\n")
 
 
-@pytest.mark.parametrize("size", [200_000, 1_000_000])
+@pytest.mark.parametrize("size", [200_000, 1_048_000])
 def test_a_large_bad_record_does_not_stop_the_worker(kafka_broker: KafkaBroker, tmp_path: Path, size: int) -> None:
-    """A letter is larger than its record, which may be as large as a broker takes."""
+    """A letter is larger than its record, which may be as large as a broker takes, and cannot be packed."""
     bootstrap = kafka_broker.bootstrap
     harness.ensure_topics(bootstrap)
     with Worker(bootstrap, tmp_path / "worker.log") as worker, harness.feeder(bootstrap) as feed:
-        feed.send([(b"c", b"\xff" * size)])
+        feed.send([(b"c", random.Random(1).randbytes(size))])
         [place] = feed.flush()
         feed.send(harness.rows(good_calls()))
         feed.flush()
@@ -142,24 +158,49 @@ def test_an_event_past_the_lateness_horizon_is_handed_on(kafka_broker: KafkaBrok
     bootstrap = kafka_broker.bootstrap
     harness.ensure_topics(bootstrap)
     oldest_allowed = NOON_MS + 67_000 - 6 * HOUR_MS
-    newest = harness.rows(call("newest", "sales", NOON_MS))
-    just_allowed = harness.rows([Queued(id="1", at=oldest_allowed, contact_id="just", queue="sales")])
-    too_late = harness.rows([Queued(id="2", at=oldest_allowed - 1, contact_id="late", queue="sales")])
+    newest = harness.rows(call(contact_in(3), "sales", NOON_MS))
+    just_allowed = harness.rows([Queued(id="1", at=oldest_allowed, contact_id=contact_in(3, "just"), queue="sales")])
+    too_late = harness.rows([Queued(id="2", at=oldest_allowed - 1, contact_id=contact_in(3, "late"), queue="sales")])
+    elsewhere = harness.rows([Queued(id="2", at=oldest_allowed - 1, contact_id=contact_in(4), queue="sales")])
     with Worker(bootstrap, tmp_path / "worker.log") as worker, harness.feeder(bootstrap) as feed:
         feed.send([*newest, *just_allowed, *too_late], partition=3)
-        feed.send(too_late, partition=4)  # of another partition it is the newest
+        feed.send(elsewhere, partition=4)  # of another partition it is the newest
         places = feed.flush()
         [page] = harness.settle(bootstrap, worker)
         found = letters(bootstrap, LATE)
         assert found.keys() == {places[4]}
         assert places[4][0] == 3
-        assert found[places[4]]["code"] == "late"
-        assert bytes.fromhex(found[places[4]]["hex"]) == too_late[0][1]
+        assert found[places[4]].code == "late"
+        assert (found[places[4]].key, found[places[4]].value) == too_late[0]
         assert letters(bootstrap, DEAD_LETTERS) == {}
         assert page.by("partition", "floorpulse_late_total") == {
             str(n): float(n == 3) for n in range(harness.PARTITIONS)
         }
         assert page.sum("cc_contacts_offered_total") == 3
+
+
+def contact_in(partition: int, prefix: str = "c") -> str:
+    """Return a contact id that Kafka's default partitioner places there."""
+    names = (f"{prefix}-{number}" for number in count())
+    return next(name for name in names if place(name.encode(), harness.PARTITIONS) == partition)
+
+
+def test_a_topic_that_is_keyed_otherwise_stops_the_worker(kafka_broker: KafkaBroker, tmp_path: Path) -> None:
+    """An event whose key belongs elsewhere; a bad record with such a key stops nothing."""
+    bootstrap = kafka_broker.bootstrap
+    harness.ensure_topics(bootstrap)
+    with Worker(bootstrap, tmp_path / "worker.log") as worker, harness.feeder(bootstrap) as feed:
+        feed.send([(contact_in(4).encode(), b"bad")], partition=3)
+        feed.flush()
+        harness.settle(bootstrap, worker)
+        feed.send(harness.rows(call(contact_in(4), "sales", NOON_MS)), partition=2)
+        feed.flush()
+        assert worker.ended(10) == 2
+        [line] = [line for line in worker.stderr().splitlines() if line.startswith("floorpulse: ")]
+    assert line == (
+        f"floorpulse: cc.calls[2] offset 0: key {contact_in(4).encode()!r} belongs to partition 4 of 8; "
+        "feed the topic keyed by contact_id, placed by Kafka's default (murmur2)"
+    )
 
 
 def test_no_letter_is_lost_in_a_kill(kafka_broker: KafkaBroker, tmp_path: Path) -> None:

@@ -1,0 +1,44 @@
+"""What a scrape costs: rendering `/metrics` of a worker that owns 100 queues, after some of them changed."""
+
+import time
+
+from prometheus_client import CollectorRegistry, generate_latest
+
+from bench.traffic import calls
+from models import partials
+from models.catalogue import Goals
+from models.events import decoder, encode
+from models.merge import MergeState
+from models.partition import PartitionState
+from sinks.prometheus import FloorCollector, FloorView
+
+CALLS = 60_000
+CHANGED = 100  # events between two scrapes
+SCRAPES = 10
+_SOURCE = ("cc.calls", 0)
+
+
+def scrape() -> dict[str, float]:
+    """Render the page of 100 queues ten times, 100 events apart."""
+    state, merge = PartitionState(decoder("call")), MergeState()
+    records = [(offset, 0, encode("call", event)) for offset, event in enumerate(calls(CALLS))]
+    cut = len(records) - SCRAPES * CHANGED
+    view = _fold(state, merge, records[:cut])
+    registry = CollectorRegistry()
+    registry.register(FloorCollector(lambda: view, lambda: state.newest, Goals(), "main"))
+    generate_latest(registry)
+    spent = 0.0
+    for start in range(cut, len(records), CHANGED):
+        view = _fold(state, merge, records[start : start + CHANGED])
+        began = time.perf_counter()
+        page = generate_latest(registry)
+        spent += time.perf_counter() - began
+    return {"ms": 1_000 * spent / SCRAPES, "kilobytes": len(page) / 1_000, "series": page.count(b"\n")}
+
+
+def _fold(state: PartitionState, merge: MergeState, records: list[tuple[int, int, bytes]]) -> FloorView:
+    state.fold(records)
+    for key, part in state.collect():
+        merge.apply(_SOURCE, partials.partial(state, key, part))
+    merge.apply(_SOURCE, partials.Progress(0, state.offset, state.newest, 0, state.counts, ""))
+    return FloorView(tuple(merge.views()), recovering=False)
