@@ -173,7 +173,7 @@ METRICS: Final = (
         "cohort",
         "Contacts answered within the service-level threshold",
         "answered with wait ≤ T, by entry",
-        "GLOSSARY 0, A_in",
+        "numerator of every service level",
         ("a_in",),
     ),
     Metric(
@@ -236,7 +236,7 @@ METRICS: Final = (
         "flow",
         "Waits of the answered",
         "Σ wait",
-        "GLOSSARY 4",
+        "numerator of asa",
         ("answer_wait_ms",),
         windows_min=(),
     ),
@@ -246,13 +246,13 @@ METRICS: Final = (
         "flow",
         "Waits of the abandoned",
         "Σ wait",
-        "GLOSSARY 4",
+        "numerator of avg_abandon_time",
         ("abandon_wait_ms",),
         windows_min=(),
     ),
-    Metric("talk", "seconds", "flow", "Talk time without hold", "Σ talk", "GLOSSARY 5", ("talk_ms",), windows_min=()),
-    Metric("hold", "seconds", "flow", "Hold time", "Σ hold", "GLOSSARY 5", ("hold_ms",), windows_min=()),
-    Metric("acw", "seconds", "flow", "Wrap-up time", "Σ wrap-up", "GLOSSARY 5", ("wrap_up_ms",), windows_min=()),
+    Metric("talk", "seconds", "flow", "Talk time without hold", "Σ talk", "part of aht", ("talk_ms",), windows_min=()),
+    Metric("hold", "seconds", "flow", "Hold time", "Σ hold", "part of aht", ("hold_ms",), windows_min=()),
+    Metric("acw", "seconds", "flow", "Wrap-up time", "Σ wrap-up", "part of aht", ("wrap_up_ms",), windows_min=()),
     Metric(
         "aht",
         "seconds",
@@ -304,9 +304,7 @@ METRICS: Final = (
         ("offered",),
     ),
     *(
-        Metric(
-            v.name, "ratio", "cohort", f"Service level, {v.formula}", v.formula, v.source, v.numerator, v.denominator
-        )
+        Metric(v.name, "ratio", "cohort", "Service level", v.formula, v.source, v.numerator, v.denominator)
         for v in VARIANTS
     ),
 )

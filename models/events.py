@@ -20,7 +20,7 @@ from models.facts import Fact, mark_of
 Id = Annotated[str, Meta(min_length=1, max_length=128)]
 Ms = Annotated[int, Meta(ge=0, lt=253_402_300_800_000)]  # up to the year 9999
 Count = Annotated[int, Meta(ge=0, lt=1 << 53)]  # what every JSON reader holds exactly
-Direction = Literal["inbound", "outbound", "callback"]
+Direction = Literal["inbound", "outbound", "callback", "other"]
 Priority = Literal["low", "normal", "high", "urgent", "other"]
 By = Literal["customer", "agent", "system", "other"]
 Role = Literal["primary", "consult", "conference", "monitor", "coach", "other"]

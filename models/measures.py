@@ -5,7 +5,7 @@ panes: counts, sums in ms, and histograms, whose cells are `histogram + bucket` 
 added up from other cells has a cell of its own: the answered are the histogram of their waits.
 
 Each pane measure has one attribution: *flow* cells stand at the time of the happening, *cohort* cells at the time of
-entering the queue (GLOSSARY, interval attribution; Genesys and Cisco count by flow, Intercom by entry).
+entering the queue (Genesys and Cisco count by flow, Intercom by entry).
 """
 
 from typing import Final, get_args

@@ -129,9 +129,14 @@ class MergeState:
         known = self.progress.get(source)
         if known is None or (record.offset, record.epoch) >= (known.offset, known.epoch):
             self.progress[source] = record
-        # With it goes what owners before said last: compaction keeps no progress record of theirs.
-        said = [partial for partial in self._staged[source] if partial.epoch <= record.epoch]
-        self._staged[source] = [partial for partial in self._staged[source] if partial.epoch > record.epoch]
+        # With it goes what owners before said last, since compaction keeps no progress record of theirs; but not what
+        # they said of more of the log than this one has seen: that may be half of a flush.
+        said: list[Partial] = []
+        waits: list[Partial] = []
+        for partial in self._staged[source]:
+            told = partial.epoch <= record.epoch and partial.offset <= record.offset
+            (said if told else waits).append(partial)
+        self._staged[source] = waits
         repairs = (self._queue((partial.queue, partial.channel)).apply(source, partial) for partial in said)
         return [repair for repair in repairs if repair is not None]
 

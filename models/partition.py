@@ -14,10 +14,9 @@ import msgspec
 from models.contact import Contact, Contribution, Key
 from models.errors import DecodeError
 from models.events import Decode
-from models.facts import NO_FACTS
 from models.panes import MINUTE_MS, QUARTER_MS, Panes, Retention
 
-SNAPSHOT_VERSION: Final = 1
+SNAPSHOT_VERSION: Final = 1  # of what `snapshot` returns; one of another version is not to be restored
 FOREVER_MS: Final = 1 << 62
 QUIET_MS: Final = 10 * MINUTE_MS  # so long after a contact's end its wrap-up is waited for
 Record = tuple[int, int, bytes]  # offset, append time in ms (0 where unknown), value
@@ -79,7 +78,8 @@ class PartitionState:
         worker does an ordinary event for is in this loop or one call away: it decides how fast a worker is.
         """
         decode, contacts, channel = self._decode, self.contacts, self.settings.channel
-        skew_ms, lateness_ms = self.settings.skew_ms or FOREVER_MS, self.settings.lateness_ms or FOREVER_MS
+        skew_ms = FOREVER_MS if self.settings.skew_ms is None else self.settings.skew_ms
+        lateness_ms = FOREVER_MS if self.settings.lateness_ms is None else self.settings.lateness_ms
         out, events = Contribution(), 0
         for offset, appended_at, value in records:
             if offset <= self.offset:
@@ -126,8 +126,13 @@ class PartitionState:
 
     def _take_up(self, contact_id: str) -> Contact:
         """Hold the record of a contact that was put away again, else a new one."""
-        packed = next((ids.pop(contact_id) for ids in self.finished.values() if contact_id in ids), NO_FACTS)
-        contact = self.contacts[contact_id] = Contact(packed)
+        packed = next((ids.pop(contact_id) for ids in self.finished.values() if contact_id in ids), None)
+        if packed is None:
+            contact = Contact()
+        else:
+            contact = Contact(packed)
+            self._ended.setdefault(self._minute_end, []).append(contact_id)  # to be put away again
+        self.contacts[contact_id] = contact
         return contact
 
     def _put_away(self) -> None:
@@ -167,7 +172,6 @@ class PartitionState:
         self.unsent = set(self.collect())  # still to be sent, by us too
         return _encode(
             _Saved(
-                version=SNAPSHOT_VERSION,
                 offset=self.offset,
                 newest=self.newest,
                 counts=self.counts,
@@ -198,7 +202,6 @@ class PartitionState:
 
 
 class _Saved(msgspec.Struct, array_like=True):
-    version: int
     offset: int
     newest: int
     counts: Counts

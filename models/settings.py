@@ -42,7 +42,7 @@ class ServiceLevelSettings(_Section):
 
 
 class FoldingSettings(_Section):
-    """What enters the fold: changing one of these starts the state over from the log."""
+    """What enters the fold: a worker refuses a state that was folded with other values."""
 
     lateness_h: Annotated[float, Field(gt=0, le=72)] = 6
     """Events older than this against the newest of their partition go to cc.late."""

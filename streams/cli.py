@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from models.errors import FloorpulseError
+from models.errors import ConfigError, FloorpulseError
 from models.settings import Settings, load
 
 _BOOTSTRAP = click.option("--bootstrap", metavar="HOST:PORT[,…]", help="Kafka brokers; also FLOORPULSE_BOOTSTRAP.")
@@ -22,14 +22,14 @@ _SETTINGS = click.option(
 
 
 class _Commands(click.Group):
-    """Ends every expected error with one line on standard error and exit code 2."""
+    """Ends every expected error with one line on standard error; exit code 2 where first something must be set right."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except FloorpulseError as error:
             click.echo(f"floorpulse: {error}", err=True)
-            sys.exit(2)
+            sys.exit(2 if isinstance(error, ConfigError) else 1)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

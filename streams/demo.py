@@ -41,7 +41,7 @@ COLUMNS: Final = (
     ("offered", "cc_contacts_offered_15m", "{:.0f}"),
     ("answered", "cc_contacts_answered_15m", "{:.0f}"),
     ("abandoned", "cc_contacts_abandoned_15m", "{:.0f}"),
-    ("SL", "cc_service_level_15m_ratio", "{:.1%}"),
+    ("SL", "cc_service_level_15m_ratio", "{:.0%}"),
     ("ASA", "cc_asa_15m_seconds", "{:.0f} s"),
     ("AHT", "cc_aht_15m_seconds", "{:.0f} s"),
 )
@@ -169,13 +169,14 @@ class _Worker:
         raise FloorpulseError(f"the worker was not ready after {READY_S:.0f} s")
 
     def figures(self) -> Figures:
-        """Read `/metrics`."""
+        """Read what `/metrics` says of the queues."""
         with urllib.request.urlopen(f"{self.url}/metrics", timeout=5) as page:
             text = page.read().decode()
         found: Figures = {}
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
-                found.setdefault(sample.labels.get("queue", ""), {})[sample.name] = sample.value
+                if "queue" in sample.labels:
+                    found.setdefault(sample.labels["queue"], {})[sample.name] = sample.value
         return found
 
 
@@ -209,14 +210,14 @@ def _show(console: Console, worker: _Worker, feeder: _Feeder, until: float | Non
 def _table(figures: Figures, url: str) -> Table:
     table = Table(
         box=SIMPLE,
-        padding=(0, 0, 0, 1),
+        padding=(0, 0),
         title="The floor now, and its last 15 minutes",
         caption=f"{url}/metrics   Ctrl-C ends",
     )
     table.add_column("queue", no_wrap=True)
     for title, _, _ in COLUMNS:
         table.add_column(title, justify="right", no_wrap=True)
-    for queue in sorted(name for name in figures if name):
+    for queue in sorted(figures):
         table.add_row(queue, *(_cell(figures[queue].get(metric), form) for _, metric, form in COLUMNS))
     return table
 

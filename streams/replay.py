@@ -6,6 +6,7 @@ they may come in any order and reach back as far as they like.
 
 import gzip
 import sys
+import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -89,7 +90,7 @@ class Replay:
             live.advance(end_ms)
             for view in views:
                 cells = view.quarter(end_ms - INTERVAL_MS)
-                figures = live.figures((view.queue, view.channel), end_ms)
+                figures = live.figures((view.queue, view.channel), min(end_ms, self.state.newest))
                 if cells or figures != LiveFigures():
                     rows.append({**_head(view.queue, view.channel, end_ms), **self._figures(cells, figures)})
         live.advance(self.state.newest + 1)
@@ -198,7 +199,10 @@ def run_replay(paths: Iterable[str], settings: Settings, as_json: bool) -> None:
     with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
         for path in paths:
             with open_events(path) as file:
-                replay.read(path, _watched(file, path, progress))
+                try:
+                    replay.read(path, _watched(file, path, progress))
+                except (OSError, EOFError, zlib.error) as error:  # a damaged .gz
+                    raise ConfigError(f"{path}: cannot be read: {error}") from None
     report = replay.report()
     if as_json:
         sys.stdout.buffer.write(to_json(report))
@@ -220,7 +224,7 @@ def _watched(file: BinaryIO, path: str, progress: Progress) -> Iterator[bytes]:
 
 def _table(report: Row) -> Table:
     quality = ", ".join(f"{n:,} {name}" for name, n in report["quality"].items())
-    table = Table(box=SIMPLE, padding=(0, 0, 0, 1), title=f"Figures up to {report['as_of']}", caption=quality)
+    table = Table(box=SIMPLE, padding=(0, 0), title=f"Figures up to {report['as_of']}", caption=quality)
     table.add_column("queue", no_wrap=True)
     table.add_column("channel", no_wrap=True)
     for title, _, _ in _COLUMNS:

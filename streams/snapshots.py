@@ -7,6 +7,7 @@ epochs wrote goes only after the second of its own, so that no zombie breaks wha
 """
 
 import asyncio
+import logging
 import zlib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
@@ -18,11 +19,13 @@ import msgspec
 from faust.stores import base
 from faust.types.tuples import TP
 
+from models.partition import SNAPSHOT_VERSION
 from streams.topics import SNAPSHOTS
 
-FORMAT: Final = 1
 CHUNK_BYTES: Final = 900_000
 _CLAIM: Final = "claim"
+
+log = logging.getLogger("floorpulse")
 
 
 class Manifest(msgspec.Struct, array_like=True, frozen=True):
@@ -32,7 +35,7 @@ class Manifest(msgspec.Struct, array_like=True, frozen=True):
     epoch: int
     chunks: list[bytes]
     checksum: int
-    format: int
+    version: int
     settings: str
 
 
@@ -127,14 +130,27 @@ class Snapshots:
     def newest(self, topic: str, partition: int) -> Iterator[tuple[Manifest, bytes]]:
         """Yield the whole snapshots of a partition, the one that saw most of the log first.
 
-        One with a missing chunk or a wrong checksum is passed over: the one before is then as good, only older.
+        One with a missing chunk, a wrong checksum or of another version is passed over: the one before, or the log from
+        its beginning, is then as good, only older.
         """
         rows = self._store.rows.get(partition, {})
         prefix = f"{topic}/manifest/".encode()
         manifests = [_decode_manifest(value) for key, value in rows.items() if key.startswith(prefix)]
         for manifest in sorted(manifests, key=lambda found: found.offset, reverse=True):
             body = b"".join(rows.get(chunk, b"") for chunk in manifest.chunks)
-            if zlib.crc32(body) == manifest.checksum:
+            if manifest.version != SNAPSHOT_VERSION:
+                log.warning(
+                    "snapshot topic=%s partition=%d of version %d, ours is %d: not used",
+                    topic,
+                    partition,
+                    manifest.version,
+                    SNAPSHOT_VERSION,
+                )
+            elif zlib.crc32(body) != manifest.checksum:
+                log.warning(
+                    "snapshot topic=%s partition=%d offset=%d damaged: not used", topic, partition, manifest.offset
+                )
+            else:
                 yield manifest, body
 
     async def save(self, owner: Ownership, offset: int, body: bytes, settings: str) -> None:
@@ -145,7 +161,7 @@ class Snapshots:
             owner.written += 1
         await asyncio.gather(*[await self._send(owner.partition, key, chunk) for key, chunk in chunks.items()])
         manifest_key = f"{owner.topic}/manifest/{owner.epoch}".encode()
-        manifest = _encode(Manifest(offset, owner.epoch, list(chunks), zlib.crc32(body), FORMAT, settings))
+        manifest = _encode(Manifest(offset, owner.epoch, list(chunks), zlib.crc32(body), SNAPSHOT_VERSION, settings))
         await (await self._send(owner.partition, manifest_key, manifest))
         rows = self._store.rows[owner.partition]  # so that a rebalance that gives the partition back finds them
         rows.update(chunks)

@@ -123,7 +123,7 @@ KNOWN = (
         (body(at=None), "field", "at: None not allowed, Expected `int`, got `null`"),
         (body(rev=-1), "field", "rev: -1 not allowed, Expected `int` >= 0"),
         (body(priority="asap"), "field", "priority: 'asap' not allowed, allowed: high, low, normal, other, urgent"),
-        (body(direction="in"), "field", "direction: 'in' not allowed, allowed: callback, inbound, outbound"),
+        (body(direction="in"), "field", "direction: 'in' not allowed, allowed: callback, inbound, other, outbound"),
         (body(type="call.ended", by="pbx"), "field", "by: 'pbx' not allowed, allowed: agent, customer, other, system"),
         (
             body(type="call.exited", reason="gone"),

@@ -1,0 +1,307 @@
+"""Writes the reference pages from the definitions in the code: `python -m docs.generate`.
+
+With `--check` it writes nothing, names the pages that are stale and ends with exit code 1. Nothing here says what a metric,
+an event or a setting means: the words come from where the thing is defined, and only the frame around them is ours.
+"""
+
+import argparse
+import inspect
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from msgspec import inspect as types
+from prometheus_client.core import Metric as Family
+
+from models.catalogue import METRICS, Goals, Metric
+from models.events import CONTACT_EVENTS, ContactEvent, Event, event_type
+from models.merge import QueueView
+from models.settings import Settings
+from sinks.prometheus import LABELS, FloorCollector, FloorView, SourceView
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+PREFIX: Final = "call"  # of the types on cc.calls
+_SENTENCE_END: Final = re.compile(r"(?<=[.!?]) (?=[A-Z`])")
+_VARIABLE: Final = re.compile(r"FLOORPULSE_[A-Z_]+")
+
+# Text
+
+
+def generated_from(source: str) -> str:
+    """Return the words that every generated file begins with."""
+    return f"generated from {source} by `make generate`"
+
+
+def _page(source: str, title: str, *blocks: str) -> str:
+    return "\n\n".join((f"<!-- {generated_from(source)} -->", f"# {title}", *blocks)) + "\n"
+
+
+def _prose(text: str) -> str:
+    """Put each sentence on a line of its own; paragraphs stay."""
+    paragraphs = (" ".join(paragraph.split()) for paragraph in text.strip().split("\n\n"))
+    return "\n\n".join(_SENTENCE_END.sub("\n", paragraph) for paragraph in paragraphs)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+
+
+def _code(value: object) -> str:
+    return f"`{value}`"
+
+
+# Metrics
+
+_METRICS_INTRO: Final = """
+The catalogue has every metric once; `floorpulse replay --json` names its figures as it does.
+T is the threshold of the service level, S the limit of a short abandon, both inclusive and set in [settings.md](settings.md).
+
+*Counted* says where a metric is put in time.
+`flow`: when it happens, so an answer counts in the minute of the answer.
+`cohort`: when the contact entered the queue, so a rate tells what became of those who came in that time.
+`live`: as it stands now.
+Both sides of a ratio are counted the same way, and where there is nothing to divide by there is no figure, neither 0 nor 100 %.
+"""
+_EXPORTED_INTRO: Final = f"""
+Families named `cc_` have the labels `{"`, `".join(LABELS)}`.
+`cc_contacts_exited_total` has `reason` too, and `cc_service_level_threshold_seconds` has none.
+Those of a source partition have `topic` and `partition`.
+The help says what the goals of the settings make of it; here they are the defaults.
+
+A window, in the name as `15m` or `60m`, is so many whole minutes of event time, the running one with them.
+Windows of ratios and averages must not be added up or averaged over queues: add up their parts, then divide.
+Counters and histograms count since the beginning of the log.
+"""
+
+
+def metrics_page() -> str:
+    """Return docs/metrics.md: the catalogue, and the names that a worker exports."""
+    return _page(
+        "models/catalogue.py and sinks/prometheus.py",
+        "Metrics",
+        _METRICS_INTRO.strip(),
+        "## The catalogue",
+        _table(("name", "meaning", "unit", "counted", "formula", "used by, or defined in"), map(_metric_row, METRICS)),
+        "## What `/metrics` exports",
+        _EXPORTED_INTRO.strip(),
+        _table(
+            ("name", "type", "help"), ((_code(exported_name(f)), f.type, f.documentation) for f in exported_families())
+        ),
+    )
+
+
+def _metric_row(metric: Metric) -> tuple[str, ...]:
+    return _code(metric.name), metric.help, metric.unit, metric.attribution, metric.formula, metric.source
+
+
+def exported_families() -> list[Family]:
+    """Return every family of `/metrics`, as the collector makes them of one queue and one source partition."""
+    queue = QueueView(queue="queue", channel="voice", total={}, minutes={}, quarters={}, live=())
+    source = SourceView(topic="topic", partition=0, events=0, duplicates=0, late=0, invalid=0, newest_ms=0, lag=0)
+    view = FloorView(queues=(queue,), sources=(source,), recovering=False, fresh_ms=0)
+    return list(FloorCollector(lambda: view, lambda: 0, Goals(), "site").collect())
+
+
+def exported_name(family: Family) -> str:
+    """Return the name that a family has on the page and in PromQL."""
+    return f"{family.name}_total" if family.type == "counter" else family.name
+
+
+# Events
+
+_EVENTS_INTRO: Final = """
+A record of the topic `cc.calls` is one JSON object, and its `type` says which of the events below it is.
+Fields that are not named here are ignored.
+A record that is no event, or has a value that is not allowed, becomes a dead letter.
+Where a field's default is null, null is allowed too.
+Times are integers, UTC epoch milliseconds, of when a thing happened, never of when it arrived.
+Events may come twice and in any order: the figures are the same.
+The JSON Schema is [schema/calls.schema.json](schema/calls.schema.json).
+"""
+_FIELDS: Final = ("field", "type", "default")
+
+
+def events_page() -> str:
+    """Return docs/events.md: the fields common to all events, and a section for each event."""
+    common = (
+        "## All events",
+        _prose(_doc(Event)),
+        _prose(_doc(ContactEvent)),
+        _fields(msgspec.structs.fields(ContactEvent)),
+    )
+    sections = (block for event in CONTACT_EVENTS for block in _event(event))
+    return _page("models/events.py", "Call events", _EVENTS_INTRO.strip(), *common, *sections)
+
+
+def _event(event: type[ContactEvent]) -> tuple[str, ...]:
+    common = {field.name for field in msgspec.structs.fields(ContactEvent)}
+    own = [field for field in msgspec.structs.fields(event) if field.name not in common]
+    head = (f"## `{event_type(PREFIX, event)}`", _prose(_doc(event)))
+    return (*head, _fields(own)) if own else head
+
+
+def _fields(fields: Iterable[msgspec.structs.FieldInfo]) -> str:
+    return _table(_FIELDS, ((_code(field.name), type_words(field.type), _default(field)) for field in fields))
+
+
+def _default(field: msgspec.structs.FieldInfo) -> str:
+    return "**required**" if field.required else _code(msgspec.json.encode(field.default).decode())
+
+
+def type_words(kind: Any) -> str:
+    """Say what a field may hold; null is left out."""
+    return _words(types.type_info(kind))
+
+
+def _words(info: types.Type) -> str:
+    match info:
+        case types.UnionType(types=options):
+            return " or ".join(_words(option) for option in options if not isinstance(option, types.NoneType))
+        case types.StrType(min_length=least, max_length=most):
+            return f"string of {least} to {most} characters"
+        case types.IntType(ge=least, lt=above) if above is not None:
+            return f"integer, {least} to {above - 1}"
+        case types.BoolType():
+            return "`true` or `false`"
+        case types.LiteralType(values=values):
+            return f"one of {', '.join(map(_code, values))}"
+        case types.VarTupleType(item_type=item):
+            return f"list; each a {_words(item)}"
+    raise TypeError(f"no words for {info}")
+
+
+def _doc(thing: type) -> str:
+    return inspect.getdoc(thing) or ""
+
+
+def calls_schema() -> str:
+    """Return docs/schema/calls.schema.json: the JSON Schema of a record of cc.calls."""
+    _, components = msgspec.json.schema_components(CONTACT_EVENTS, ref_template="#/$defs/{name}")
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$comment": generated_from("models/events.py"),
+        "title": "A record of cc.calls",
+        "oneOf": [{"$ref": f"#/$defs/{event.__name__}"} for event in CONTACT_EVENTS],
+        "$defs": {event.__name__: _tagged(event, components[event.__name__]) for event in CONTACT_EVENTS},
+    }
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def _tagged(event: type[ContactEvent], schema: dict[str, Any]) -> dict[str, Any]:
+    """Add the `type`, which an event has only on a topic."""
+    properties = {"type": {"const": event_type(PREFIX, event)}, **schema["properties"]}
+    return {**schema, "properties": properties, "required": ["type", *schema["required"]]}
+
+
+# Settings
+
+_SETTINGS_INTRO: Final = """
+Settings are read from a TOML file, given as `--settings FILE`; everything has a default, and unknown keys are refused.
+The environment wins over the file, and an option on the command line over both.
+"""
+
+
+def settings_page() -> str:
+    """Return docs/settings.md: every setting, and a file with all defaults."""
+    schema = Settings.model_json_schema()
+    root, sections = _sections(schema)
+    blocks = [_settings_table("", root)]
+    for name, section in sections.items():
+        blocks += [f"## `[{name}]`", _prose(section["description"]), _settings_table(f"{name}.", section["properties"])]
+    blocks += ["## A file with all defaults", f"```toml\n{default_toml()}```"]
+    return _page("models/settings.py", "Settings", _SETTINGS_INTRO.strip(), *blocks)
+
+
+def _sections(schema: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Tell the keys of the root from its sections."""
+    properties = schema["properties"]
+    root = {name: field for name, field in properties.items() if "$ref" not in field}
+    sections = {
+        name: schema["$defs"][field["$ref"].rpartition("/")[2]] for name, field in properties.items() if "$ref" in field
+    }
+    return root, sections
+
+
+def _settings_table(prefix: str, fields: dict[str, Any]) -> str:
+    head = ("key", "default", "allowed", "environment", "meaning")
+    return _table(head, (_setting(prefix + name, field) for name, field in fields.items()))
+
+
+def _setting(key: str, field: dict[str, Any]) -> tuple[str, ...]:
+    meaning = field["description"]
+    variable = _VARIABLE.search(meaning)
+    return (
+        _code(key),
+        _code(json.dumps(field["default"])),
+        allowed(field),
+        _code(variable[0]) if variable else "",
+        meaning,
+    )
+
+
+def allowed(field: dict[str, Any]) -> str:
+    """Say which values a setting may have, from its JSON Schema."""
+    if "enum" in field:
+        return ", ".join(map(_code, field["enum"]))
+    if "pattern" in field:
+        return f"text like {_code(field['pattern'])}"
+    if field["type"] == "string":
+        return f"text of at most {field['maxLength']} characters" if "maxLength" in field else "text"
+    least = f"{field['minimum']}" if "minimum" in field else f"above {field['exclusiveMinimum']}"
+    return f"{field['type']}, {least} to {field['maximum']}"
+
+
+def default_toml() -> str:
+    """Return a settings file that says all defaults."""
+    root, sections = _sections(Settings.model_json_schema())
+    parts = [_assignments(root)]
+    parts += [f"[{name}]\n{_assignments(section['properties'])}" for name, section in sections.items()]
+    return "\n".join(parts)
+
+
+def _assignments(fields: dict[str, Any]) -> str:
+    return "".join(f"{name} = {json.dumps(field['default'])}\n" for name, field in fields.items())
+
+
+# Command
+
+PAGES: Final[dict[str, Callable[[], str]]] = {
+    "docs/metrics.md": metrics_page,
+    "docs/events.md": events_page,
+    "docs/schema/calls.schema.json": calls_schema,
+    "docs/settings.md": settings_page,
+}
+
+
+def stale() -> dict[str, str]:
+    """Return the pages that differ from what the code says, with what they should hold."""
+    return {name: text for name, make in PAGES.items() if (text := make()) != _held(ROOT / name)}
+
+
+def _held(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.exists() else None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the stale pages, or with `--check` name them; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m docs.generate", description="Write the generated documents.")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 where a document is stale")
+    check = parser.parse_args(arguments).check
+    pages = stale()
+    for name, text in pages.items():
+        if check:
+            print(f"{name}: stale, run: make generate", file=sys.stderr)
+        else:
+            (ROOT / name).parent.mkdir(parents=True, exist_ok=True)
+            (ROOT / name).write_text(text, encoding="utf-8")
+            print(f"wrote {name}")
+    return 1 if check and pages else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

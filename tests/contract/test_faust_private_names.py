@@ -1,0 +1,360 @@
+"""What we override and call of faust-streaming, mode and aiokafka without their promise: an upgrade that changes it fails here.
+
+First the names, with parameters and whether they are coroutines; then, where it is cheap, what we rely on that they do.
+"""
+
+import asyncio
+import inspect
+import tomllib
+from collections.abc import Callable, Iterable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import faust
+import mode
+import pytest
+from aiokafka.consumer import fetcher
+from aiokafka.producer import AIOKafkaProducer
+from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.record.default_records import DefaultRecordBatch
+from faust.sensors.monitor import Monitor
+from faust.stores import base, memory
+from faust.transport import consumer as stock_consumer
+from faust.transport.drivers import aiokafka as stock
+from faust.types.tuples import TP, ConsumerMessage
+
+from models.settings import Settings
+from streams.app import WorkerApp, _faust_app, _QuietMonitor
+from streams.driver import BatchConsumer, BatchTransport
+from streams.snapshots import RowStore, Snapshots
+from streams.topics import CALLS, PARTIALS
+
+PINNED = {"faust-streaming": "0.15.3", "mode-streaming": "0.7.1", "aiokafka": "0.14.0"}
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _loop() -> Iterator[None]:
+    """Give Faust a loop to make its services with; it would leave one of its own open."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield
+    asyncio.set_event_loop(None)
+    loop.close()
+
+
+@pytest.mark.parametrize(("package", "pinned"), PINNED.items())
+def test_the_pinned_version_is_installed_and_declared(package: str, pinned: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert version(package) == pinned
+    assert f"{package}=={pinned}" in project["dependencies"]
+
+
+# ---------------------------------------------------------------- names
+
+
+def kind_of(function: Callable[..., Any]) -> str:
+    if inspect.isasyncgenfunction(function):
+        return "async generator"
+    return "coroutine" if inspect.iscoroutinefunction(function) else "function"
+
+
+NAMES = [
+    # driver.py
+    (stock.Consumer, "getmany", "async generator", "self timeout"),
+    (stock.Consumer, "_getmany", "coroutine", "self active_partitions timeout"),
+    (stock.Consumer, "_get_active_partitions", "function", "self"),
+    (stock.Consumer, "_to_message", "function", "self tp record"),
+    (stock.Consumer, "seek_to_committed", "coroutine", "self"),
+    (stock.Consumer, "seek_wait", "coroutine", "self partitions"),
+    (stock.Consumer, "assignment", "function", "self"),
+    (stock.Consumer, "highwaters", "coroutine", "self *partitions"),
+    (stock.Consumer, "wait", "coroutine", "self *coros timeout"),
+    (stock.Consumer, "sleep", "coroutine", "self n"),
+    (fetcher.PartitionRecords, "_unpack_records", "function", "self"),
+    # app.py
+    (faust.App, "_new_transport", "function", "self"),
+    (faust.App, "crash", "coroutine", "self reason"),
+    (stock.Consumer, "highwater", "function", "self tp"),
+    (stock.Producer, "_ensure_producer", "function", "self"),
+    (Monitor, "on_message_in", "function", "self tp offset message"),
+    (Monitor, "on_stream_event_in", "function", "self tp offset stream event"),
+    (Monitor, "on_stream_event_out", "function", "self tp offset stream event state"),
+    # outbox.py
+    (AIOKafkaProducer, "create_batch", "function", "self"),
+    (AIOKafkaProducer, "send_batch", "coroutine", "self batch topic partition"),
+    (BatchBuilder, "append", "function", "self timestamp key value headers"),
+    (BatchBuilder, "close", "function", "self"),
+    # snapshots.py
+    (faust.Table, "_new_store", "function", "self"),
+    (faust.Topic, "send", "coroutine",
+     "self key value partition timestamp headers schema key_serializer value_serializer callback force"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("owner", "name", "kind", "parameters"), NAMES, ids=lambda of: getattr(of, "__name__", None))
+def test_a_name_is_as_we_know_it(owner: type, name: str, kind: str, parameters: str) -> None:
+    function = getattr(owner, name)
+    signature = inspect.signature(function).parameters.values()
+    assert kind_of(function) == kind
+    assert " ".join(("*" if p.kind is p.VAR_POSITIONAL else "") + p.name for p in signature) == parameters
+
+
+OVERRIDDEN = [
+    (BatchConsumer, stock.Consumer, ["getmany", "seek_to_committed"]),
+    (WorkerApp, faust.App, ["_new_transport", "crash"]),
+    (_QuietMonitor, Monitor, ["on_message_in", "on_stream_event_in", "on_stream_event_out"]),
+    (RowStore, base.Store, ["__post_init__", "persisted_offset", "on_recovery_completed"]),
+    (
+        RowStore,
+        memory.Store,
+        [
+            "apply_changelog_batch",
+            "reset_state",
+            "backup_partition",
+            "restore_backup",
+            "on_recovery_completed",
+            "_clear",
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("ours", "theirs", "names"), OVERRIDDEN, ids=lambda of: getattr(of, "__name__", None))
+def test_an_override_is_of_the_same_kind(ours: type, theirs: type, names: Iterable[str]) -> None:
+    for name in names:
+        assert kind_of(getattr(ours, name)) == kind_of(getattr(theirs, name)), name
+
+
+def test_no_method_of_a_store_is_left_out() -> None:
+    """Faust's own in-memory store has no other public method that the base lacks."""
+    added = {name for name in vars(memory.Store) if not name.startswith("_") and callable(getattr(memory.Store, name))}
+    assert added - set(dir(base.Store)) - set(vars(RowStore)) == set()
+
+
+# ---------------------------------------------------------------- the consumer, with fetches of our own
+
+
+class Fetches(BatchConsumer):
+    """Our consumer, given what it fetches, and without its thread."""
+
+    def __init__(self, app: faust.App, *fetches: dict[TP, list[Any]]) -> None:
+        super().__init__(BatchTransport(app.conf.broker_consumer, app), _nothing, _nothing, _nothing)
+        self.fetches = list(fetches)
+        self.asked: list[set[TP]] = []
+
+    def _new_consumer_thread(self) -> mode.Service:
+        return mode.Service(loop=self.loop, beacon=self.beacon)
+
+    async def _getmany(self, active_partitions: set[TP], timeout: float) -> dict[TP, list[Any]]:
+        del timeout
+        self.asked.append(set(active_partitions))
+        return self.fetches.pop(0)
+
+
+async def _nothing(*_args: Any) -> None:
+    """Stand for Faust's callbacks."""
+
+
+def app() -> WorkerApp:
+    return _faust_app(Settings(), 1)
+
+
+def record(tp: TP, offset: int, value: bytes = b"v") -> Any:
+    return SimpleNamespace(
+        topic=tp.topic, partition=tp.partition, offset=offset, timestamp=1_500, timestamp_type=1, headers=(), key=b"k",
+        value=value, checksum=None, serialized_key_size=1, serialized_value_size=1,
+    )  # fmt: skip
+
+
+def got(
+    *fetches: dict[TP, list[Any]], then: Callable[[Fetches], None] = lambda _: None
+) -> list[tuple[TP, ConsumerMessage]]:
+    """Return what the consumer yields of one fetch; `then` is called after the first message."""
+
+    async def run() -> list[tuple[TP, ConsumerMessage]]:
+        consumer = Fetches(app(), *fetches)
+        consumer._set_active_tps({tp for fetch in fetches for tp in fetch})
+        messages = []
+        async for message in consumer.getmany(timeout=1.0):
+            messages.append(message)
+            then(consumer)
+        return messages
+
+    return asyncio.run(run())
+
+
+CALLS_0, CALLS_1, PARTIALS_0, OWN = TP(CALLS, 0), TP(CALLS, 1), TP(PARTIALS, 0), TP("floorpulse-snapshots-changelog", 0)
+
+
+def test_a_fetch_of_a_batched_topic_is_one_message() -> None:
+    records = [record(CALLS_0, 7), record(CALLS_0, 9)]
+    ((tp, message),) = got({CALLS_0: records, CALLS_1: []})
+    assert (tp, message.topic, message.partition, message.offset, message.tp) == (CALLS_0, CALLS, 0, 9, CALLS_0)
+    assert message.value is records
+    assert message.timestamp == 1.5
+
+
+def test_other_topics_keep_the_path_of_single_records() -> None:
+    messages = got({OWN: [record(OWN, 1, b"a"), record(OWN, 2, b"b")], PARTIALS_0: [record(PARTIALS_0, 5)]})
+    assert [(tp, message.offset) for tp, message in messages] == [(OWN, 1), (OWN, 2), (PARTIALS_0, 5)]
+    assert [message.value for _, message in messages[:2]] == [b"a", b"b"]
+
+
+def test_nothing_of_a_fetch_is_delivered_once_a_rebalance_began() -> None:
+    fetch = {CALLS_0: [record(CALLS_0, 1)], CALLS_1: [record(CALLS_1, 1)]}
+
+    def new_generation(consumer: Fetches) -> None:
+        consumer.app.consumer_generation_id += 1
+
+    assert [tp for tp, _ in got(fetch, then=new_generation)] == [CALLS_0]
+    assert [tp for tp, _ in got(fetch, then=lambda consumer: consumer.stop_flow())] == [CALLS_0]
+
+
+def test_with_nothing_active_nothing_is_fetched() -> None:
+    """An empty set would make aiokafka fetch from all partitions."""
+    assert got({}) == []
+
+
+def test_a_full_stream_takes_its_partition_out_of_what_is_fetched() -> None:
+    async def run() -> list[set[TP]]:
+        consumer = Fetches(app(), {}, {})
+        consumer._set_active_tps({CALLS_0, CALLS_1})
+        consumer.on_buffer_full(CALLS_0)
+        assert [message async for message in consumer.getmany(1.0)] == []
+        consumer.on_buffer_drop(CALLS_0)
+        assert [message async for message in consumer.getmany(1.0)] == []
+        return consumer.asked
+
+    assert asyncio.run(run()) == [{CALLS_1}, {CALLS_0, CALLS_1}]
+
+
+def test_batched_partitions_are_sought_to_where_the_placement_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By one `seek_wait`, after Faust's own seek; Faust's topics stay where the group left them."""
+    calls: list[tuple[str, object]] = []
+
+    async def committed(_self: Any) -> dict[TP, int]:
+        calls.append(("committed", None))
+        return {CALLS_0: 3, OWN: 5}
+
+    async def run() -> dict[TP, int]:
+        consumer = Fetches(app())
+
+        async def highwaters(*partitions: TP) -> dict[TP, int]:
+            return dict.fromkeys(partitions, 100)
+
+        async def seek_wait(partitions: dict[TP, int]) -> None:
+            calls.append(("seek", partitions))
+
+        async def positions(assigned: set[TP], ends: dict[TP, int]) -> dict[TP, int]:
+            calls.append(("placed", (assigned, ends)))
+            return {CALLS_0: 42}
+
+        consumer.assignment = lambda: {CALLS_0, OWN}
+        consumer.highwaters, consumer.seek_wait = highwaters, seek_wait
+        consumer.app.placement = SimpleNamespace(positions=positions)
+        return dict(await consumer.seek_to_committed())
+
+    monkeypatch.setattr(stock_consumer.ThreadDelegateConsumer, "seek_to_committed", committed)
+    assert asyncio.run(run()) == {CALLS_0: 42, OWN: 5}
+    assert calls == [("committed", None), ("placed", ({CALLS_0}, {CALLS_0: 100})), ("seek", {CALLS_0: 42})]
+
+
+def test_faust_takes_its_position_from_seek_to_committed() -> None:
+    """`perform_seek` runs after each assignment: without it the placement would never be asked."""
+    source = inspect.getsource(stock_consumer.Consumer.perform_seek)
+    assert "await self.seek_to_committed()" in source
+
+
+# ---------------------------------------------------------------- transport, app, monitor
+
+
+def test_the_app_reads_through_our_transport() -> None:
+    transport = app().transport
+    assert isinstance(transport, BatchTransport)
+    assert isinstance(transport, stock.Transport)
+    assert transport.Consumer is BatchConsumer
+    assert isinstance(app().monitor, _QuietMonitor)
+
+
+def test_a_crash_of_faust_ends_in_our_hands(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[BaseException] = []
+    monkeypatch.setattr("streams.app.fail", lambda _where, error: ended.append(error))
+    fault = ValueError("x")
+    asyncio.run(app().crash(fault))
+    assert ended == [fault]
+
+
+def test_a_generation_is_a_number_from_the_start() -> None:
+    assert isinstance(app().consumer_generation_id, int)
+
+
+# ---------------------------------------------------------------- the table of the snapshots
+
+
+def test_the_tables_rows_are_bytes_in_a_store_of_ours() -> None:
+    """`schema=` would be overridden by JSON, and recovery would hang for ever without failing."""
+    ours = app()
+    Snapshots(ours, 3)
+    (table,) = ours.tables.values()
+    assert (table.key_serializer, table.value_serializer) == ("raw", "raw")
+    assert isinstance(table.data, RowStore)
+    topic = table.changelog_topic
+    assert (topic.get_topic_name(), topic.partitions) == ("floorpulse-snapshots-changelog", 3)
+    assert (topic.key_serializer, topic.value_serializer) == ("raw", "raw")
+
+
+def test_a_store_is_set_up_by_its_own_hook() -> None:
+    ours = app()
+    Snapshots(ours, 1)
+    (table,) = ours.tables.values()
+    message = SimpleNamespace(key=b"t/1/0", value=b"chunk", partition=0)
+    table.apply_changelog_batch([SimpleNamespace(message=message)])
+    assert table.data.rows == {0: {b"t/1/0": b"chunk"}}
+    assert table.persisted_offset(TP("any", 0)) is None
+
+
+# ---------------------------------------------------------------- batches of aiokafka, out and in
+
+
+def built(*rows: tuple[bytes | None, bytes | None], size: int = 16_384) -> tuple[BatchBuilder, list[bool]]:
+    batch = BatchBuilder(size, 0)
+    return batch, [batch.append(key=key, value=value, timestamp=None) is not None for key, value in rows]
+
+
+def test_a_full_batch_takes_no_more_and_a_closed_one_neither() -> None:
+    rows = [(b"k", bytes(400))] * 4
+    batch, taken = built(*rows, size=1_000)
+    assert taken == [True, True, False, False]
+    batch, _ = built((b"k", b"v"))
+    batch.close()
+    assert batch.append(key=b"k", value=b"v", timestamp=None) is None
+
+
+def test_the_first_row_is_taken_however_large_it_is() -> None:
+    assert built((b"k", bytes(5_000)), size=1_000)[1] == [True]
+
+
+def test_a_row_may_be_a_tombstone() -> None:
+    assert built((b"k", None))[1] == [True]
+
+
+def test_a_record_as_aiokafka_parsed_it_has_what_a_stage_reads() -> None:
+    """The driver hands batched topics' records on without aiokafka's copy (`PartitionRecords._consumer_record`)."""
+    batch, _ = built((b"k", b"v"), (b"k2", None))
+    parsed = list(DefaultRecordBatch(batch._build()))
+    handed_on = [fetcher.PartitionRecords._consumer_record(SimpleNamespace(), CALLS_0, one) for one in parsed]
+    assert all(one is other for one, other in zip(handed_on, parsed, strict=True))
+    assert [(one.offset, one.key, one.value) for one in handed_on] == [(0, b"k", b"v"), (1, b"k2", None)]
+    assert all(type(one.timestamp) is int and one.timestamp_type == 0 for one in handed_on)
+    assert "self._consumer_record(tp, record)" in inspect.getsource(fetcher.PartitionRecords._unpack_records)
+
+
+def test_records_of_other_topics_are_copied_as_ever() -> None:
+    batch, _ = built((b"k", b"v"))
+    (parsed,) = DefaultRecordBatch(batch._build())
+    plain = SimpleNamespace(_key_deserializer=None, _value_deserializer=None)
+    copied = fetcher.PartitionRecords._consumer_record(plain, OWN, parsed)
+    assert (copied.topic, copied.partition, copied.offset, copied.key, copied.value) == (*OWN, 0, b"k", b"v")

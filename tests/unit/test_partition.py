@@ -1,0 +1,249 @@
+"""Stage 1: what the fold does besides adding up: refuse, put away, take up again, remember what is unsent (DESIGN 2, 5)."""
+
+import pytest
+
+from models.contact import Key
+from models.events import ContactEvent, encode
+from models.measures import OFFERED
+from models.panes import MINUTE_MS, QUARTER_MS
+from models.partition import Counts, FoldSettings, Letter, PartitionState, Record
+from tests.unit.builders import DECODE, START_MS, answered, ended, exited, folded, key, ms, queued, records, wrapped
+
+HOUR_S = 3_600
+DEFAULT = FoldSettings()
+SALES = key()
+
+
+def state_of(*events: ContactEvent, settings: FoldSettings = DEFAULT) -> PartitionState:
+    return folded(events, settings)
+
+
+def go_on(state: PartitionState, *events: ContactEvent) -> PartitionState:
+    state.fold(records(events, state.offset + 1))
+    return state
+
+
+def offered(state: PartitionState, queue: Key = SALES) -> int:
+    panes = state.panes.queues[queue]
+    return sum(cells.get(OFFERED, 0) for cells in (*panes.minutes.values(), *panes.quarters.values(), panes.rest))
+
+
+# ---------------------------------------------------------------- offsets and counts
+
+
+def test_a_record_is_folded_once_whatever_is_read_again() -> None:
+    log = records([queued(0), queued(1, c="d"), queued(2, c="e")])
+    state = PartitionState(DECODE, DEFAULT)
+    for batch in (log[:2], log[:2], log, log[1:]):
+        state.fold(batch)
+    assert (state.offset, state.counts, offered(state)) == (2, Counts(events=3), 3)
+
+
+def test_offsets_may_have_gaps() -> None:
+    """Compaction and transactions leave them."""
+    state = PartitionState(DECODE, DEFAULT)
+    state.fold([(7, 0, encode("call", queued(0))), (90, 0, encode("call", queued(1, c="d")))])
+    assert (state.offset, offered(state)) == (90, 2)
+
+
+def test_nothing_folded_yet() -> None:
+    state = PartitionState(DECODE)
+    state.fold([])
+    assert (state.offset, state.newest, state.counts, state.collect()) == (-1, 0, Counts(), [])
+
+
+def test_duplicates_are_counted_and_change_nothing() -> None:
+    """The same id again; then with a higher revision, which is none."""
+    state = state_of(queued(0, i="q"), queued(0, i="q"))
+    assert state.counts == Counts(events=2, duplicates=1)
+    go_on(state, queued(0, i="q", rev=1), queued(0, i="q"))
+    assert state.counts == Counts(events=4, duplicates=2)
+    assert offered(state) == 1
+
+
+def test_the_topics_channel_is_the_settings() -> None:
+    state = state_of(queued(0), settings=FoldSettings(channel="chat"))
+    assert list(state.panes.queues) == [("sales", "chat")]
+
+
+# ---------------------------------------------------------------- records that are not folded
+
+
+def test_garbage_becomes_a_letter_and_stops_nothing() -> None:
+    state = PartitionState(DECODE, DEFAULT)
+    state.fold([(0, 0, b"nonsense"), (1, 0, b'{"type":"call.sung"}'), *records([queued(0)], first=2)])
+    assert [(letter.offset, letter.code, letter.value) for letter in state.letters] == [
+        (0, "json", b"nonsense"),
+        (1, "type", b'{"type":"call.sung"}'),
+    ]
+    assert (state.offset, state.counts, offered(state)) == (2, Counts(events=1, invalid=2), 1)
+
+
+@pytest.mark.parametrize(("behind_ms", "late"), [(6 * 3_600_000, False), (6 * 3_600_000 + 1, True)])
+def test_late_is_judged_against_the_newest_event_time(behind_ms: int, late: bool) -> None:
+    early = queued(-behind_ms / 1_000, c="d")
+    state = state_of(queued(0), early)
+    assert state.counts == Counts(events=2, late=int(late))
+    assert offered(state) == 2 - late
+    reason = f"at: {behind_ms} ms behind the newest"
+    assert state.letters == ([Letter(1, "late", reason, encode("call", early))] if late else [])
+
+
+def test_without_a_horizon_nothing_is_late() -> None:
+    state = state_of(queued(0), queued(-1_000 * HOUR_S, c="d"), settings=FoldSettings(lateness_ms=None))
+    assert (state.counts.late, offered(state)) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("skew_ms", "appended_s", "refused"),
+    [
+        (600_000, -600, False),  # at most ten minutes ahead of its append time
+        (600_000, -600.001, True),
+        (600_000, 5_000, False),
+        (None, -9_999, False),
+    ],
+)
+def test_who_claims_to_be_from_the_future_is_refused(skew_ms: int | None, appended_s: float, refused: bool) -> None:
+    state = PartitionState(DECODE, FoldSettings(skew_ms=skew_ms))
+    state.fold(records([queued(0)], appended_ms=ms(appended_s)))
+    assert state.counts == (Counts(invalid=1) if refused else Counts(events=1))
+    assert state.newest == (0 if refused else START_MS)
+    assert [(letter.code, letter.reason) for letter in state.letters] == (
+        [("future", f"at: {START_MS} is 600 s ahead of its append time, allowed: 600")] if refused else []
+    )
+
+
+@pytest.mark.parametrize("skew_ms", [0, 5_000])
+def test_a_small_skew_is_a_skew(skew_ms: int) -> None:
+    """0 allows none; it is not the same as no limit."""
+    state = PartitionState(DECODE, FoldSettings(skew_ms=skew_ms))
+    state.fold(records([queued(0)], appended_ms=ms(-6)))
+    assert state.counts == Counts(invalid=1)
+
+
+def test_an_unknown_append_time_refuses_nothing() -> None:
+    state = PartitionState(DECODE, DEFAULT)
+    state.fold(records([queued(0)], appended_ms=0))
+    assert state.counts == Counts(events=1)
+
+
+# ---------------------------------------------------------------- putting away
+
+# Q queued, A answered, E ended, W wrapped; `|` a minute's turn, seen when the next event comes
+# c  0 Q  5 A  30 E               a later minute: away, unless its wrap-up is waited for (10 min)
+
+
+def test_a_contact_that_ended_is_put_away_when_its_minute_is_over() -> None:
+    state = state_of(queued(0), exited(9), ended(9))
+    assert list(state.contacts) == ["c"]
+    go_on(state, queued(60, c="d"))
+    assert list(state.contacts) == ["d"]
+    assert list(state.finished) == [START_MS // QUARTER_MS]
+    assert list(state.finished[START_MS // QUARTER_MS]) == ["c"]
+
+
+def test_wrap_up_is_waited_for() -> None:
+    state = state_of(queued(0), answered(5), ended(30))
+    assert "c" in go_on(state, queued(600, c="d")).contacts
+    go_on(state, wrapped(601))
+    assert "c" not in go_on(state, queued(660, c="e")).contacts
+
+
+def test_wrap_up_that_never_comes_is_waited_for_ten_minutes() -> None:
+    state = state_of(queued(0), answered(5), ended(30), queued(660, c="d"))
+    assert "c" in state.contacts
+    assert "c" not in go_on(state, queued(720, c="e")).contacts
+
+
+def test_a_contact_that_was_put_away_is_taken_up_again() -> None:
+    """0 5    30                  900
+    Q.A====E--------------------W    wrapped after it was put away: the leg is complete there, and nothing counts twice"""
+    late = [queued(0), answered(5), ended(30), queued(800, c="d"), wrapped(900)]
+    state = state_of(*late)
+    assert state.finished == {START_MS // QUARTER_MS: {}}
+    by_time_only = FoldSettings(lateness_ms=None)
+    assert sorted(state.collect()) == sorted(state_of(*late, settings=by_time_only).collect())
+    assert offered(state) == 2
+
+
+def test_a_duplicate_of_a_contact_that_was_put_away_does_not_keep_it_open() -> None:
+    """A vendor's whole record after the fact says everything again (DESIGN 4): memory must not grow with it."""
+    first = queued(0, i="q")
+    state = state_of(first, exited(9), ended(9), queued(60, c="d"))
+    go_on(state, first, queued(120, c="e"), queued(1_200, c="f"))
+    assert state.counts.duplicates == 1
+    assert sorted(state.contacts) == ["d", "e", "f"]
+
+
+@pytest.mark.parametrize(("later_s", "held"), [(6 * HOUR_S + 900, True), (6 * HOUR_S + 960, False)])
+def test_records_past_the_horizon_are_dropped_by_the_quarter(later_s: float, held: bool) -> None:
+    """The quarter of the last fact must have ended before the horizon, 6 h before the newest event."""
+    state = state_of(queued(0), ended(9), queued(60, c="d"), queued(later_s, c="e"))
+    assert bool(state.finished) == held
+
+
+def test_without_a_horizon_no_record_is_dropped() -> None:
+    state = state_of(queued(0), ended(9), queued(10_000 * HOUR_S, c="e"), settings=FoldSettings(lateness_ms=None))
+    assert [list(held) for held in state.finished.values()] == [["c"]]
+
+
+# ---------------------------------------------------------------- snapshots
+
+LOG: list[Record] = records(
+    [
+        queued(0),
+        queued(1, "tech", c="d"),
+        answered(5),
+        ended(30),
+        exited(40, c="d"),
+        ended(40, c="d"),
+        queued(125, c="e"),
+    ]
+)
+
+
+def test_a_snapshot_holds_what_was_not_sent() -> None:
+    """Parts that changed since the last flush, and those still in flight."""
+    state = PartitionState(DECODE, DEFAULT)
+    state.fold(LOG[:2])
+    in_flight = state.collect()
+    state.fold(LOG[2:3])
+    saved = state.snapshot(in_flight)
+    restored = PartitionState(DECODE, DEFAULT)
+    restored.restore(saved)
+    minute = f"1m:{START_MS}"
+    both = [(key(), minute), (key(), "live"), (key("tech"), minute), (key("tech"), "live")]
+    assert restored.collect() == sorted(both)
+    assert restored.collect() == []
+    assert state.collect() == [(key(), minute), (key(), "live")]  # who wrote it still has to send what changed
+
+
+def test_a_snapshot_of_an_unchanged_state_is_the_same() -> None:
+    state = PartitionState(DECODE, DEFAULT)
+    state.fold(LOG)
+    saved = state.snapshot()
+    restored = PartitionState(DECODE, DEFAULT)
+    restored.restore(saved)
+    assert restored.snapshot() == saved
+
+
+def test_a_restored_state_puts_away_and_retires_as_before() -> None:
+    state, restored = PartitionState(DECODE, DEFAULT), PartitionState(DECODE, DEFAULT)
+    state.fold(LOG)
+    restored.restore(state.snapshot())
+    for each in (state, restored):
+        go_on(each, queued(3 * HOUR_S, c="z"))
+        assert sorted(each.contacts) == ["e", "z"]
+        assert list(each.panes.queues[SALES].minutes) == [ms(3 * HOUR_S) // MINUTE_MS]
+        assert list(each.panes.queues[SALES].quarters) == [START_MS // QUARTER_MS]
+
+
+def test_a_restored_state_knows_at_once_which_panes_have_left() -> None:
+    """The next event is two hours behind, and turns no minute: it belongs to its quarter, as it would have before."""
+    state, restored = PartitionState(DECODE, DEFAULT), PartitionState(DECODE, DEFAULT)
+    state.fold(records([queued(2 * HOUR_S)]))
+    restored.restore(state.snapshot())
+    for each in (state, restored):
+        go_on(each, queued(0, c="z"))
+        assert list(each.panes.queues[SALES].minutes) == [ms(2 * HOUR_S) // MINUTE_MS]
+        assert list(each.panes.queues[SALES].quarters) == [START_MS // QUARTER_MS]

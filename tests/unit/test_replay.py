@@ -1,0 +1,251 @@
+"""History without Kafka: the report's shape, its intervals, what stood open at their ends, and the lines it refuses.
+
+         06:00            06:14:50   06:15            06:30       06:45     06:50 newest
+sales  a Q 10 A===70 E
+       b                  Q----------- 20 A=============================     answered 06:15:10, goes on
+       c                             Q------------------------- 1000 X       06:15:00, hung up at 06:31:40
+tech   d                                                              Q----  06:50, waiting
+"""
+
+import gzip
+import io
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models.catalogue import METRICS, Goals
+from models.errors import ConfigError
+from models.events import ContactEvent, encode
+from models.partition import Counts, Letter
+from models.settings import Settings
+from streams.replay import Replay, open_events, run_replay
+from tests.unit.builders import answered, ended, queued
+
+DAY: list[ContactEvent] = [
+    queued(0, c="a"), answered(10, c="a"), ended(70, c="a"),
+    queued(890, c="b"), answered(910, c="b"),
+    queued(900, c="c"), ended(1_900, "customer", c="c"),
+    queued(3_000, "tech", c="d"),
+]  # fmt: skip
+FIRST, SECOND, THIRD, FOURTH = (f"2024-06-10T06:{minute}:00.000Z" for minute in ("00", "15", "30", "45"))
+
+
+def lines(events: Iterable[ContactEvent] = DAY) -> list[bytes]:
+    return [encode("call", event) + b"\n" for event in events]
+
+
+def replay_of(*files: Iterable[bytes], goals: Goals | None = None) -> tuple[Replay, list[tuple[str, Letter]]]:
+    refused: list[tuple[str, Letter]] = []
+    replay = Replay(goals or Goals(), lambda where, letter: refused.append((where, letter)))
+    for number, file in enumerate(files):
+        replay.read(f"file{number}", file)
+    return replay, refused
+
+
+def report(events: Iterable[ContactEvent] = DAY) -> dict[str, Any]:
+    return replay_of(lines(events))[0].report()
+
+
+def row(rows: list[dict[str, Any]], queue: str, start: str) -> dict[str, Any]:
+    (found,) = [one for one in rows if (one["queue"], one["interval_start"]) == (queue, start)]
+    return found
+
+
+def total(figures: dict[str, Any], queue: str | None) -> dict[str, Any]:
+    found: dict[str, Any] = next(one for one in figures["totals"] if one["queue"] == queue)
+    return found
+
+
+# ---------------------------------------------------------------- shape
+
+
+def test_the_shape_of_a_report() -> None:
+    found = report()
+    assert list(found) == ["as_of", "rows", "totals", "quality"]
+    assert found["as_of"] == "2024-06-10T06:50:00.000Z"
+    assert found["quality"] == {"events": 8, "duplicates": 0, "late": 0, "invalid": 0}
+    figures = {metric.name for metric in METRICS} | {"service_level"}
+    assert all(
+        set(one) == figures | {"queue", "channel", "interval_start", "interval_seconds"} for one in found["rows"]
+    )
+    assert all(set(one) == figures | {"queue", "channel"} for one in found["totals"])
+    assert {one["interval_seconds"] for one in found["rows"]} == {900}
+
+
+def test_one_row_for_each_interval_in_which_anything_happened_or_stood_open() -> None:
+    places = [(one["interval_start"], one["queue"], one["channel"]) for one in report()["rows"]]
+    assert places == [
+        (FIRST, "sales", "voice"),
+        (SECOND, "sales", "voice"),
+        (THIRD, "sales", "voice"),
+        (FOURTH, "sales", "voice"),  # b still talks
+        (FOURTH, "tech", "voice"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("queue", "start", "waiting", "longest_wait", "in_progress"),
+    [
+        ("sales", FIRST, 1, 10.0, 0),  # b; c enters in the next interval
+        ("sales", SECOND, 1, 900.0, 1),  # c since 06:15; b talks
+        ("sales", THIRD, 0, None, 1),
+        ("sales", FOURTH, 0, None, 1),
+    ],
+)
+def test_what_is_open_is_as_it_stood_at_the_end_of_the_interval(
+    queue: str, start: str, waiting: int, longest_wait: float | None, in_progress: int
+) -> None:
+    """Not as it turned out: b was answered and c hung up later."""
+    found = row(report()["rows"], queue, start)
+    assert (found["waiting"], found["longest_wait"], found["in_progress"]) == (waiting, longest_wait, in_progress)
+
+
+def test_flow_stands_where_it_happened_and_cohort_where_it_entered() -> None:
+    """T = 20, S = 5: a waited 10 s, b 20 s, c 1000 s."""
+    rows = report()["rows"]
+    first, second, third = (row(rows, "sales", start) for start in (FIRST, SECOND, THIRD))
+    assert [one["offered"] for one in (first, second, third)] == [2, 1, 0]
+    assert [one["answered"] for one in (first, second, third)] == [1, 1, 0]
+    assert [one["cohort_answered"] for one in (first, second, third)] == [2, 0, 0]
+    assert [one["abandoned"] for one in (first, second, third)] == [0, 0, 1]
+    assert [one["cohort_abandoned"] for one in (first, second, third)] == [0, 1, 0]
+    assert [one["asa"] for one in (first, second, third)] == [10.0, 20.0, None]
+    assert [one["service_level"] for one in (first, second, third)] == [1.0, 0.0, None]
+    assert [one["handled"] for one in (first, second, third)] == [1, 0, 0]
+    assert [one["avg_abandon_time"] for one in (first, second, third)] == [None, None, 1_000.0]
+
+
+def test_totals_of_each_queue_and_of_all() -> None:
+    found = report()
+    assert [(one["queue"], one["channel"]) for one in found["totals"]] == [
+        ("sales", "voice"),
+        ("tech", "voice"),
+        (None, None),
+    ]
+    assert [total(found, queue)["offered"] for queue in ("sales", "tech", None)] == [3, 1, 4]
+    assert [total(found, queue)["waiting"] for queue in ("sales", "tech", None)] == [0, 1, 1]
+    assert [total(found, queue)["in_progress"] for queue in ("sales", "tech", None)] == [1, 0, 1]
+    assert [total(found, queue)["longest_wait"] for queue in ("sales", "tech", None)] == [None, 0.0, 0.0]
+    everything = total(found, None)
+    assert (everything["answered"], everything["abandoned"], everything["asa"]) == (2, 1, 15.0)
+    assert everything["service_level"] == everything["sl_v2"] == 2 / 3
+    assert (everything["talk"], everything["aht"]) == (60.0, 60.0)
+
+
+def test_flow_figures_of_the_intervals_add_up_to_the_total() -> None:
+    found = report()
+    for name in ("offered", "answered", "abandoned", "exited", "handled", "answer_wait", "talk"):
+        assert sum(one[name] for one in found["rows"]) == total(found, None)[name]
+
+
+def test_what_leaves_the_queue_in_the_moment_an_interval_ends_still_stood_in_it() -> None:
+    """Intervals are half-open: an answer at 06:15:00 belongs to the second."""
+    rows = report([queued(880), answered(900), ended(960)])["rows"]
+    first, second = row(rows, "sales", FIRST), row(rows, "sales", SECOND)
+    assert (first["waiting"], first["longest_wait"], first["answered"]) == (1, 20.0, 0)
+    assert (second["waiting"], second["longest_wait"], second["answered"]) == (0, None, 1)
+
+
+def test_any_order_and_any_number_of_files_give_the_same_figures() -> None:
+    expected = report()
+    forwards, backwards = lines(DAY[:5]), lines(DAY[5:])[::-1]
+    for files in ([lines()[::-1]], [backwards, forwards], [forwards, [], backwards]):
+        assert replay_of(*files)[0].report() == expected
+
+
+def test_history_reaches_back_as_far_as_it_likes() -> None:
+    """No event is late, and no interval is given up, here over ten days."""
+    found = report([queued(10 * 86_400, c="z"), *DAY])
+    assert found["quality"] == {"events": 9, "duplicates": 0, "late": 0, "invalid": 0}
+    assert row(found["rows"], "sales", FIRST)["asa"] == 10.0
+
+
+def test_nothing_recorded() -> None:
+    found = report([])
+    assert found["rows"] == []
+    (everything,) = found["totals"]
+    assert (everything["queue"], everything["offered"], everything["asa"]) == (None, 0, None)
+
+
+# ---------------------------------------------------------------- lines that are no events
+
+
+def test_refused_lines_are_named_by_file_and_line_and_counted() -> None:
+    good = lines()
+    replay, refused = replay_of([good[0], b"\n", b"nonsense\n", good[1]], [b"[]\n", good[2], b'{"type":"call.sung"}'])
+    assert [(where, letter.code) for where, letter in refused] == [
+        ("file0:3", "json"),
+        ("file1:1", "json"),
+        ("file1:3", "type"),
+    ]
+    assert replay.counts == Counts(events=3, duplicates=0, late=0, invalid=3)
+
+
+@pytest.mark.parametrize("end", [[b"\n"], [b"\n", b"\n", b" \r\n"]])
+def test_blank_lines_are_passed_over_also_at_the_end_of_a_file(end: list[bytes]) -> None:
+    replay, refused = replay_of([*lines(), *end], [b"nonsense\n", *lines([queued(1, c="e")])])
+    assert [where for where, _ in refused] == ["file1:1"]
+    assert replay.counts == Counts(events=9, invalid=1)
+
+
+def test_duplicates_are_counted() -> None:
+    assert replay_of(lines(), lines())[0].counts == Counts(events=16, duplicates=8)
+
+
+# ---------------------------------------------------------------- files
+
+
+def test_a_file_a_packed_file_and_standard_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    plain, packed = tmp_path / "one.jsonl", tmp_path / "two.jsonl.gz"
+    plain.write_bytes(b"".join(lines(DAY[:3])))
+    packed.write_bytes(gzip.compress(b"".join([*lines(DAY[3:6]), b"nonsense\n"])))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"".join(lines(DAY[6:])))))
+    run_replay([str(plain), str(packed), "-"], Settings(), as_json=True)
+    out, err = capfdbinary.readouterr()
+    found = json.loads(out)
+    assert found["quality"] == {"events": 8, "duplicates": 0, "late": 0, "invalid": 1}
+    assert {name: found[name] for name in ("rows", "totals")} == {name: report()[name] for name in ("rows", "totals")}
+    assert err.decode().startswith(f"{packed}:4: not JSON: ")
+
+
+def test_the_table_shows_the_totals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "day.jsonl"
+    file.write_bytes(b"".join(lines()))
+    run_replay([str(file)], Settings(), as_json=False)
+    out = [line.split() for line in capsys.readouterr().out.splitlines() if line.strip()]
+    assert out[0] == ["Figures", "up", "to", "2024-06-10T06:50:00.000Z"]
+    assert ["sales", "voice", "3", "2", "1", "0", "66.7%", "15.0", "343.3", "60.0"] in out  # (10 + 20 + 1000) ÷ 3
+    assert ["tech", "voice", "1", "0", "0", "0", "–", "–", "–", "–"] in out
+    assert ["all", "4", "2", "1", "0", "66.7%", "15.0", "343.3", "60.0"] in out
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(ConfigError) as refused:
+        open_events(str(path))
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["gone.jsonl", "gone.jsonl.gz"])
+def test_a_file_that_is_not_there(tmp_path: Path, name: str) -> None:
+    assert refusal(tmp_path / name) == f"{tmp_path / name}: cannot be read: No such file or directory"
+
+
+@pytest.mark.parametrize("name", ["day", "day.gz"])
+def test_a_folder(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    expected = "is a folder, allowed: a file of events, one JSON object a line"
+    assert refusal(tmp_path / name) == f"{tmp_path / name}: {expected}"
+
+
+@pytest.mark.parametrize("content", [b"not packed\n", gzip.compress(b"".join(lines()))[:-20]], ids=["plain", "cut off"])
+def test_a_packed_file_that_is_damaged_is_said_in_words(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "day.jsonl.gz"
+    file.write_bytes(content)
+    with pytest.raises(ConfigError, match=r"day\.jsonl\.gz: cannot be read: "):
+        run_replay([str(file)], Settings(), as_json=True)
