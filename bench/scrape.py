@@ -9,7 +9,7 @@ from models import partials
 from models.catalogue import Goals
 from models.events import decoder, encode
 from models.merge import MergeState
-from models.partition import PartitionState
+from models.partition import Line, PartitionState
 from sinks.prometheus import FloorCollector, FloorView
 
 CALLS = 60_000
@@ -21,7 +21,7 @@ _SOURCE = ("cc.calls", 0)
 def scrape() -> dict[str, float]:
     """Render the page of 100 queues ten times, 100 events apart."""
     state, merge = PartitionState(decoder("call")), MergeState()
-    records = [(offset, 0, encode("call", event)) for offset, event in enumerate(calls(CALLS))]
+    records = [Line(offset, encode("call", event)) for offset, event in enumerate(calls(CALLS))]
     cut = len(records) - SCRAPES * CHANGED
     view = _fold(state, merge, records[:cut])
     registry = CollectorRegistry()
@@ -36,7 +36,7 @@ def scrape() -> dict[str, float]:
     return {"ms": 1_000 * spent / SCRAPES, "kilobytes": len(page) / 1_000, "series": page.count(b"\n")}
 
 
-def _fold(state: PartitionState, merge: MergeState, records: list[tuple[int, int, bytes]]) -> FloorView:
+def _fold(state: PartitionState, merge: MergeState, records: list[Line]) -> FloorView:
     state.fold(records)
     for key, part in state.collect():
         merge.apply(_SOURCE, partials.partial(state, key, part))

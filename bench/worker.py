@@ -21,14 +21,14 @@ from streams.topics import CALLS
 from tests.integration.harness import PARTITIONS, Page, Worker, ensure_topics, log_ends
 from tests.kafka_broker import KafkaBroker
 
-CONTACTS = 200_000
+CONTACTS = 300_000
 CALLS_PER_S = 100
-POLL_S = 0.5  # a scrape of 100 queues costs the worker some 50 ms
+POLL_S = 1.0  # a scrape of 100 queues costs the worker a tenth of a second
 ROWS = 50_000  # sent at a time
 
 
 def worker() -> dict[str, float]:
-    """Feed the events of 200,000 calls to a topic, then let one worker fold and merge them."""
+    """Feed the events of 300,000 calls to a topic, then let one worker fold and merge them."""
     with tempfile.TemporaryDirectory(prefix="floorpulse-bench-") as folder, KafkaBroker(Path(folder)) as broker:
         ensure_topics(broker.bootstrap)
         asyncio.run(_fill(broker.bootstrap))
@@ -39,10 +39,14 @@ def worker() -> dict[str, float]:
             began, already = time.time(), sum(first.sources.values())
             _wait(running, lambda page: sum(page.sources.values()) == total)
             folded = time.time()
-            _wait(running, lambda page: page.fresh_s > folded)
+            _wait(running, lambda page: page.sum("cc_contacts_offered_total") == CONTACTS == _handled(page))
             shown = time.time()
     rate = (total - already) / (folded - began)
     return {"events": total, "folded_events_per_s": rate, "events_per_s": (total - already) / (shown - began)}
+
+
+def _handled(page: Page) -> float:
+    return page.sum("cc_contacts_handled_total")
 
 
 def _wait(running: Worker, done: Callable[[Page], bool]) -> Page:

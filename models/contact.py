@@ -50,10 +50,13 @@ ASLEEP: Final = 1 << 62  # as `last_at`: the facts are known, what they mean was
 
 @dataclass(slots=True)
 class Contribution:
-    """What records contribute: sums to the panes of a time, and what stands open since a time. Times in ms."""
+    """What records contribute: sums to the panes of a time, and what stands open since a time. Times in ms.
 
-    counted: list[tuple[Key, int, Cells]] = field(default_factory=list)
-    opened: list[tuple[Key, int, int, int]] = field(default_factory=list)  # of a live cell: since when, and how many
+    The last of each is a factor: 1 adds, -1 takes back.
+    """
+
+    counted: list[tuple[Key, int, Cells, int]] = field(default_factory=list)
+    opened: list[tuple[Key, int, int, int]] = field(default_factory=list)  # a live cell, and since when
 
     def add(self, other: "Contribution") -> None:
         """Add another contribution."""
@@ -62,8 +65,8 @@ class Contribution:
 
     def take_back(self, other: "Contribution") -> None:
         """Add the opposite of another contribution."""
-        self.counted += [(key, at, tuple((cell, -n) for cell, n in cells)) for key, at, cells in other.counted]
-        self.opened += [(key, cell, start, -n) for key, cell, start, n in other.opened]
+        self.counted += [(key, at, cells, -factor) for key, at, cells, factor in other.counted]
+        self.opened += [(key, cell, start, -factor) for key, cell, start, factor in other.opened]
 
     def clear(self) -> None:
         """Become empty."""
@@ -81,19 +84,7 @@ class Leg(msgspec.Struct, gc=False):
     held_at: int | None = None
     hold_ms: int = 0
     transferred: bool = False
-
-    def handled(self, end: int, completed: int, sign: int) -> Cells:
-        """Return the leg's handle time (talk + hold + wrap-up); with sign -1 what takes it back."""
-        span_ms, hold_ms, wrap_up_ms = end - self.start, self.hold_ms, completed - end
-        bucket = HANDLE + bucket_of(span_ms + wrap_up_ms)
-        cells: Cells = ((bucket, sign), (TALK_MS, sign * (span_ms - hold_ms)))
-        if hold_ms:
-            cells += ((HOLD_MS, sign * hold_ms),)
-        if wrap_up_ms:
-            cells += ((WRAP_UP_MS, sign * wrap_up_ms),)
-        if self.transferred:
-            cells += ((TRANSFERRED, sign),)
-        return cells
+    handled: Cells = ()  # talk and hold, as counted at the end; wrap-up counts them anew
 
 
 class Contact:
@@ -113,8 +104,10 @@ class Contact:
     )
 
     def __init__(self, packed: bytes = NO_FACTS) -> None:
-        self.count, self.encoded = encoded_of(packed)
-        self.last_at = ASLEEP if self.count else -1
+        if packed is NO_FACTS:
+            self.count, self.encoded, self.last_at = 0, b"", -1
+        else:
+            (self.count, self.encoded), self.last_at = encoded_of(packed), ASLEEP
         self._forget()
 
     def _forget(self) -> None:
@@ -237,7 +230,6 @@ def _started(contact: Contact, fact: Fact, _out: Contribution) -> bool:
 
 
 _OFFERED: Final = ((OFFERED, 1),)
-_NEVER_OFFERED: Final = ((OFFERED, -1),)
 
 
 def _queued(contact: Contact, fact: Fact, out: Contribution) -> bool:
@@ -247,7 +239,7 @@ def _queued(contact: Contact, fact: Fact, out: Contribution) -> bool:
     contact.visits += ((key, at, offered),)
     contact.ended = False
     if offered:
-        out.counted.append((key, at, _OFFERED))
+        out.counted.append((key, at, _OFFERED, 1))
         out.opened.append((key, WAITING, at, 1))
     return True
 
@@ -255,7 +247,12 @@ def _queued(contact: Contact, fact: Fact, out: Contribution) -> bool:
 def _answered(contact: Contact, fact: Fact, out: Contribution) -> bool:
     at, _, _, _, _, agent, queue, channel, role = fact
     if role == "primary":
-        key = _answer_visit(contact, at, queue, out) or ((queue, channel) if queue else contact.key)
+        visit = contact.visit(queue)
+        if visit is not None:
+            _answer_visit(contact, visit, at, out)
+            key: Key | None = visit[0]
+        else:
+            key = (queue, channel) if queue else contact.key
     elif role == "conference":
         key = contact.key
     else:
@@ -267,18 +264,14 @@ def _answered(contact: Contact, fact: Fact, out: Contribution) -> bool:
     return True
 
 
-def _answer_visit(contact: Contact, at: int, queue: str | None, out: Contribution) -> Key | None:
+def _answer_visit(contact: Contact, answered: Visit, at: int, out: Contribution) -> None:
     """End the visit that was answered; the contact's others were answered elsewhere: neither offered nor lost."""
-    answered = contact.visit(queue)
-    if answered is None:
-        return None
     for visit in contact.visits:
         if visit is answered:
             _leave(visit, at, ANSWER_WAIT, COHORT_ANSWER_WAIT, ANSWER_WAIT_MS, out)
         else:
             _exit(visit, at, "answered_elsewhere", out)
     contact.visits = ()
-    return answered[0]
 
 
 def _exited(contact: Contact, fact: Fact, out: Contribution) -> bool:
@@ -298,10 +291,10 @@ def _exit(visit: Visit, at: int, reason: str, out: Contribution) -> None:
     elif offered:
         out.opened.append((key, WAITING, entered_at, -1))
         if reason == "answered_elsewhere":
-            out.counted.append((key, entered_at, _NEVER_OFFERED))
+            out.counted.append((key, entered_at, _OFFERED, -1))
         else:
-            out.counted.append((key, entered_at, ((COHORT_EXITED, 1),)))
-            out.counted.append((key, at, ((EXITED[reason], 1), (EXIT_WAIT_MS, at - entered_at))))
+            out.counted.append((key, entered_at, ((COHORT_EXITED, 1),), 1))
+            out.counted.append((key, at, ((EXITED[reason], 1), (EXIT_WAIT_MS, at - entered_at)), 1))
 
 
 def _leave(visit: Visit, at: int, waits: int, cohort_waits: int, sum_ms: int, out: Contribution) -> None:
@@ -311,8 +304,8 @@ def _leave(visit: Visit, at: int, waits: int, cohort_waits: int, sum_ms: int, ou
         wait_ms = at - entered_at
         bucket = bucket_of(wait_ms)
         out.opened.append((key, WAITING, entered_at, -1))
-        out.counted.append((key, entered_at, ((cohort_waits + bucket, 1),)))
-        out.counted.append((key, at, ((waits + bucket, 1), (sum_ms, wait_ms))))
+        out.counted.append((key, entered_at, ((cohort_waits + bucket, 1),), 1))
+        out.counted.append((key, at, ((waits + bucket, 1), (sum_ms, wait_ms)), 1))
 
 
 def _held(contact: Contact, fact: Fact, _out: Contribution) -> bool:
@@ -353,8 +346,15 @@ def _end_leg(leg: Leg, at: int, out: Contribution) -> None:
         leg.hold_ms += at - leg.held_at
     leg.end = at
     if leg.key is not None:
+        span_ms = at - leg.start
+        cells: Cells = ((HANDLE + bucket_of(span_ms), 1), (TALK_MS, span_ms - leg.hold_ms))
+        if leg.hold_ms:
+            cells += ((HOLD_MS, leg.hold_ms),)
+        if leg.transferred:
+            cells += ((TRANSFERRED, 1),)
+        leg.handled = cells
         out.opened.append((leg.key, IN_PROGRESS, leg.start, -1))
-        out.counted.append((leg.key, at, leg.handled(at, at, 1)))
+        out.counted.append((leg.key, at, cells, 1))
 
 
 def _ended(contact: Contact, fact: Fact, out: Contribution) -> bool:
@@ -379,8 +379,9 @@ def _wrapped(contact: Contact, fact: Fact, out: Contribution) -> bool:
     if leg is not None:
         contact.legs = _without(contact.legs, leg)
         if leg.key is not None:
-            out.counted.append((leg.key, end, leg.handled(end, end, -1)))
-            out.counted.append((leg.key, at, leg.handled(end, at, 1)))
+            handle = HANDLE + bucket_of(at - leg.start), 1
+            out.counted.append((leg.key, end, leg.handled, -1))
+            out.counted.append((leg.key, at, (handle, (WRAP_UP_MS, at - end), *leg.handled[1:]), 1))
     return True
 
 

@@ -133,19 +133,19 @@ class Panes:
     def add(self, contribution: Contribution) -> None:
         """Add what a record contributes."""
         queues, first_minute = self.queues, self._horizon.minute
-        for key, at, cells in contribution.counted:
+        for key, at, cells, factor in contribution.counted:
             panes = queues.get(key) or self.queue(key)
             minute = at // MINUTE_MS
             pane = panes.changed_minutes.get(minute)
             if pane is None:
                 pane = panes.minute(minute) if minute >= first_minute else panes.older(at)
             for cell, n in cells:
-                pane[cell] = pane.get(cell, 0) + n
-        for key, cell, start, n in contribution.opened:
+                pane[cell] = pane.get(cell, 0) + factor * n
+        for key, cell, start, factor in contribution.opened:
             panes = queues.get(key) or self.queue(key)
             panes.changed_live = True
             live = panes.live[cell]
-            left = live.get(start, 0) + n
+            left = live.get(start, 0) + factor
             if left:
                 live[start] = left
             else:

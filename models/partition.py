@@ -7,7 +7,7 @@ a snapshot that no longer holds them counts. Time is the newest event time seen,
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -18,8 +18,32 @@ from models.panes import MINUTE_MS, QUARTER_MS, Panes, Retention
 
 SNAPSHOT_VERSION: Final = 1  # of what `snapshot` returns; one of another version is not to be restored
 FOREVER_MS: Final = 1 << 62
+AT_ONCE: Final = (
+    500  # contributions that are added to the panes together: few enough to be still in the processor's cache
+)
 QUIET_MS: Final = 10 * MINUTE_MS  # so long after a contact's end its wrap-up is waited for
-Record = tuple[int, int, bytes]  # offset, append time in ms (0 where unknown), value
+
+
+class Record(Protocol):
+    """A record of the log: what Kafka's client hands over, or `Line`."""
+
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int:
+        """When it was appended, in ms; 0 where that is not known."""
+        ...
+
+    @property
+    def value(self) -> bytes: ...
+
+
+class Line(msgspec.Struct, frozen=True, gc=False):
+    """A record that does not come from Kafka: a line of a file."""
+
+    offset: int
+    value: bytes
+    timestamp: int = 0
 
 
 @dataclass(frozen=True)
@@ -81,7 +105,8 @@ class PartitionState:
         skew_ms = FOREVER_MS if self.settings.skew_ms is None else self.settings.skew_ms
         lateness_ms = FOREVER_MS if self.settings.lateness_ms is None else self.settings.lateness_ms
         out, events = Contribution(), 0
-        for offset, appended_at, value in records:
+        for record in records:
+            offset, value = record.offset, record.value
             if offset <= self.offset:
                 continue
             self.offset = offset
@@ -92,6 +117,7 @@ class PartitionState:
                 continue
             at = event.at
             if at > self.newest:
+                appended_at = record.timestamp
                 if at > appended_at + skew_ms and appended_at > 0:
                     ahead = f"at: {at} is {(at - appended_at) // 1_000} s ahead of its append time"
                     self._refuse(offset, "future", f"{ahead}, allowed: {skew_ms // 1_000}", value)
@@ -111,6 +137,9 @@ class PartitionState:
                 self.counts.duplicates += 1
             if contact.ended:
                 self._ended.setdefault(self._minute_end, []).append(contact_id)
+            if len(out.counted) > AT_ONCE:
+                self.panes.add(out)
+                out.clear()
         self.counts.events += events
         self.panes.add(out)
 

@@ -122,7 +122,7 @@ class Worker:
 
     def run(self) -> NoReturn:
         """Run until a signal or a fault; does not return."""
-        gc.set_threshold(50_000, 20, 50)  # millions of small, cycle-free objects live long
+        gc.set_threshold(200_000, 50, 100)  # millions of small, cycle-free objects live long
         self.web.start()
         log.info("web http://127.0.0.1:%d/metrics kafka %s", self.web.port, self.settings.kafka.bootstrap)
         worker = self.app.Worker(loglevel="WARNING", quiet=True, override_logging=False, redirect_stdouts=False)

@@ -26,7 +26,8 @@ from streams.topics import DEAD_LETTERS, LATE, PARTIALS
 
 FLUSH_S: Final = 0.1
 PROGRESS_S: Final = 1.0
-FLUSH_SHARE: Final = 30  # a flush that kept the loop for t is followed by the next after 30 t: stage 2 reads it all too
+FLUSH_SHARE: Final = 30  # a flush that kept the loop for t is followed by the next after 30 t, or when it is quiet:
+# stage 2 reads it all too
 CHECKED: Final = 1_000  # one record in so many is looked at for its place
 REASON_CHARACTERS: Final = 500
 SNAPSHOT_S: Final = 2.0
@@ -74,7 +75,7 @@ class FoldStage:
         self._highwater = highwater
         self._partitions = partitions
         self._decode = decoder("call")
-        self._next_flush = 0.0
+        self._folded_at = self._flushed_at = self._next_flush = 0.0
 
     async def take(self, partition: int) -> int:
         """Own a partition; return the next offset to read.
@@ -115,7 +116,8 @@ class FoldStage:
             return
         self._check_place(partition, records)
         state = owned.state
-        state.fold([(record.offset, record.timestamp, record.value) for record in records])
+        state.fold(records)
+        self._folded_at = time.monotonic()
         if state.letters:
             letters, state.letters = state.letters, []
             owned.letters.append(asyncio.ensure_future(self._send_letters(partition, letters, records)))
@@ -166,10 +168,12 @@ class FoldStage:
         if not self.active:
             return
         now = time.monotonic()
-        if now >= self._next_flush:
+        quiet = now - self._folded_at > FLUSH_S and now - self._flushed_at > FLUSH_S
+        if quiet or now >= self._next_flush:
             for partition, owned in self.owned.items():
                 self._flush(partition, owned, now)
-            self._next_flush = now + max(FLUSH_S, FLUSH_SHARE * (time.monotonic() - now))
+            self._flushed_at = time.monotonic()
+            self._next_flush = now + max(FLUSH_S, FLUSH_SHARE * (self._flushed_at - now))
         for owned in self.owned.values():
             if (
                 now - owned.saved_at >= owned.next_save_s

@@ -28,7 +28,7 @@ from models.events import decoder
 from models.measures import Cells, added
 from models.merge import MergeState, QueueView
 from models.panes import QUARTER_MS, Retention
-from models.partition import Counts, FoldSettings, Letter, PartitionState
+from models.partition import Counts, FoldSettings, Letter, Line, PartitionState
 from models.settings import Settings
 
 INTERVAL_MS = QUARTER_MS
@@ -70,7 +70,7 @@ class Replay:
     def read(self, name: str, lines: Iterable[bytes]) -> None:
         """Fold the lines of one file; a line that is no event goes to `on_invalid` and is counted."""
         first = self.state.offset + 1
-        self.state.fold((first + number, 0, line) for number, line in enumerate(lines) if not line.isspace())
+        self.state.fold(Line(first + number, line) for number, line in enumerate(lines) if not line.isspace())
         for letter in self.state.letters:
             self.on_invalid(f"{name}:{letter.offset - first + 1}", letter)
         self.state.letters.clear()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from models import events as ev
 from models.events import CONTACT_EVENTS, ContactEvent, encode
-from models.partition import Record
+from models.partition import Line
 from tests.unit.builders import ms
 
 MINUTE_S: Final = 60
@@ -90,7 +90,7 @@ def mixed(draw: Callable[..., Any], events: list[ContactEvent]) -> list[ContactE
 
 
 @st.composite
-def logs(draw: Callable[..., Any]) -> list[Record]:
+def logs(draw: Callable[..., Any]) -> list[Line]:
     """Draw a log of up to 60 hours: mostly by time, with late events, events from the future and garbage in it.
 
     Times are dense enough to share minutes and far enough apart to leave both tiers of the panes.
@@ -105,7 +105,7 @@ def logs(draw: Callable[..., Any]) -> list[Record]:
     for _ in range(draw(st.integers(0, 2))):
         garbage = draw(st.sampled_from([b"nonsense", b"[]", b'{"type":"call.held"}', b'{"type":"chat.queued"}']))
         values.insert(draw(st.integers(0, len(values))), (0, garbage))
-    return [(offset, appended_ms, value) for offset, (appended_ms, value) in enumerate(values)]
+    return [Line(offset, value, appended_ms) for offset, (appended_ms, value) in enumerate(values)]
 
 
 def split(things: list[Any]) -> st.SearchStrategy[list[list[Any]]]:

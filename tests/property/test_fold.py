@@ -14,7 +14,7 @@ from models.measures import COHORT_EXITED, OFFERED, WAITING, Cells
 from models.merge import MergeState, QueueView
 from models.panes import QUARTER_MS, Live
 from models.partials import Partial, Progress
-from models.partition import FoldSettings, PartitionState, Record
+from models.partition import FoldSettings, Line, PartitionState
 from tests.property.strategies import any_event, contacts, days, logs, mixed, split
 from tests.unit.builders import DECODE, FOREVER, learn, record_of, records, summed
 
@@ -34,7 +34,7 @@ def parts(state: PartitionState) -> Parts:
     return found
 
 
-def fold(batches: Iterable[Iterable[Record]], settings: FoldSettings = FOREVER) -> PartitionState:
+def fold(batches: Iterable[Iterable[Line]], settings: FoldSettings = FOREVER) -> PartitionState:
     state = PartitionState(DECODE, settings)
     for batch in batches:
         state.fold(batch)
@@ -209,7 +209,9 @@ def visits(state: PartitionState) -> list[tuple[Key, int, int | None]]:
     for contact in every:
         waiting: Counter[tuple[Key, int]] = Counter()
         for at, out in contact.history():
-            never = Counter((key, start) for key, start, cells in out.counted if (OFFERED, -1) in cells)
+            never = Counter(
+                (key, start) for key, start, cells, factor in out.counted if factor < 0 and (OFFERED, 1) in cells
+            )
             for key, cell, start, n in out.opened:
                 if cell == WAITING:
                     waiting[key, start] += n

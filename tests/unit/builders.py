@@ -13,7 +13,7 @@ from models import measures
 from models.contact import Contact, Contribution, Key
 from models.events import By, ContactEvent, Direction, ExitReason, Role, encode
 from models.panes import Retention
-from models.partition import FoldSettings, PartitionState, Record
+from models.partition import FoldSettings, Line, PartitionState
 
 START_MS: Final = 1_717_999_200_000  # 10 June 2024, 06:00 UTC
 QUARTER_S: Final = 900
@@ -193,11 +193,11 @@ def summed(*contributions: Contribution) -> dict[tuple[Key, int, int], int]:
     """Add contributions up; what comes to 0 is left out."""
     sums: Sums = Counter()
     for contribution in contributions:
-        for named, at, cells in contribution.counted:
+        for named, at, cells, factor in contribution.counted:
             for cell, n in cells:
-                sums[named, at, cell] += n
-        for named, cell, start, n in contribution.opened:
-            sums[named, start, cell] += n
+                sums[named, at, cell] += factor * n
+        for named, cell, start, factor in contribution.opened:
+            sums[named, start, cell] += factor
     return {where: n for where, n in sums.items() if n}
 
 
@@ -219,9 +219,9 @@ def record_of(events: Iterable[ContactEvent]) -> tuple[Contact, dict[tuple[Key, 
     return contact, summed(out)
 
 
-def records(events: Iterable[ContactEvent], first: int = 0, appended_ms: int = 0) -> list[Record]:
+def records(events: Iterable[ContactEvent], first: int = 0, appended_ms: int = 0) -> list[Line]:
     """Return the log's records of events."""
-    return [(first + number, appended_ms, encode("call", event)) for number, event in enumerate(events)]
+    return [Line(first + number, encode("call", event), appended_ms) for number, event in enumerate(events)]
 
 
 def folded(events: Iterable[ContactEvent], settings: FoldSettings = FOREVER) -> PartitionState:

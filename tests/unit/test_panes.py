@@ -21,7 +21,7 @@ def panes_of(*counted: tuple[float, int, int], now_s: float = 0, retention: Rete
     """Return panes whose newest event is at `now_s`, with (time, cell, n) added to the queue `sales`."""
     panes = Panes(retention)
     panes.advance(ms(now_s))
-    panes.add(Contribution(counted=[(SALES, ms(at), ((cell, n),)) for at, cell, n in counted]))
+    panes.add(Contribution(counted=[(SALES, ms(at), ((cell, n),), 1) for at, cell, n in counted]))
     return panes
 
 
@@ -116,7 +116,9 @@ def test_only_what_changed_is_collected_and_only_once() -> None:
     panes.add(opened((WAITING, 0, 1)))
     assert sorted(panes.collect()) == [(SALES, f"1m:{ms(0)}"), (SALES, f"1m:{ms(60)}"), (SALES, "live")]
     assert list(panes.collect()) == []
-    panes.add(Contribution(counted=[(SALES, ms(60), ((OFFERED, 1),)), (("tech", "chat"), ms(0), ((OFFERED, 1),))]))
+    panes.add(
+        Contribution(counted=[(SALES, ms(60), ((OFFERED, 1),), 1), (("tech", "chat"), ms(0), ((OFFERED, 1),), 1)])
+    )
     assert sorted(panes.collect()) == [(SALES, f"1m:{ms(60)}"), (("tech", "chat"), f"1m:{ms(0)}")]
 
 

@@ -6,7 +6,7 @@ from models.contact import Key
 from models.events import ContactEvent, encode
 from models.measures import OFFERED
 from models.panes import MINUTE_MS, QUARTER_MS
-from models.partition import Counts, FoldSettings, Letter, PartitionState, Record
+from models.partition import Counts, FoldSettings, Letter, Line, PartitionState
 from tests.unit.builders import DECODE, START_MS, answered, ended, exited, folded, key, ms, queued, records, wrapped
 
 HOUR_S = 3_600
@@ -42,7 +42,7 @@ def test_a_record_is_folded_once_whatever_is_read_again() -> None:
 def test_offsets_may_have_gaps() -> None:
     """Compaction and transactions leave them."""
     state = PartitionState(DECODE, DEFAULT)
-    state.fold([(7, 0, encode("call", queued(0))), (90, 0, encode("call", queued(1, c="d")))])
+    state.fold([Line(7, encode("call", queued(0))), Line(90, encode("call", queued(1, c="d")))])
     assert (state.offset, offered(state)) == (90, 2)
 
 
@@ -71,7 +71,7 @@ def test_the_topics_channel_is_the_settings() -> None:
 
 def test_garbage_becomes_a_letter_and_stops_nothing() -> None:
     state = PartitionState(DECODE, DEFAULT)
-    state.fold([(0, 0, b"nonsense"), (1, 0, b'{"type":"call.sung"}'), *records([queued(0)], first=2)])
+    state.fold([Line(0, b"nonsense"), Line(1, b'{"type":"call.sung"}'), *records([queued(0)], first=2)])
     assert [(letter.offset, letter.code, letter.value) for letter in state.letters] == [
         (0, "json", b"nonsense"),
         (1, "type", b'{"type":"call.sung"}'),
@@ -189,7 +189,7 @@ def test_without_a_horizon_no_record_is_dropped() -> None:
 
 # ---------------------------------------------------------------- snapshots
 
-LOG: list[Record] = records(
+LOG: list[Line] = records(
     [
         queued(0),
         queued(1, "tech", c="d"),
