@@ -2,14 +2,13 @@
 
 import time
 
-from prometheus_client import CollectorRegistry, generate_latest
-
 from bench.traffic import calls
 from models import partials
 from models.catalogue import Goals
 from models.events import decoder, encode
 from models.merge import MergeState
 from models.partition import Line, PartitionState
+from sinks.exposition import TextWriter
 from sinks.prometheus import FloorCollector, FloorView
 
 CALLS = 60_000
@@ -24,14 +23,13 @@ def scrape() -> dict[str, float]:
     records = [Line(offset, encode("call", event)) for offset, event in enumerate(calls(CALLS))]
     cut = len(records) - SCRAPES * CHANGED
     view = _fold(state, merge, records[:cut])
-    registry = CollectorRegistry()
-    registry.register(FloorCollector(lambda: view, lambda: state.newest, Goals(), "main"))
-    generate_latest(registry)
+    collector, writer = FloorCollector(lambda: view, lambda: state.newest, Goals(), "main"), TextWriter()
+    writer.page(collector.collect())
     spent = 0.0
     for start in range(cut, len(records), CHANGED):
         view = _fold(state, merge, records[start : start + CHANGED])
         began = time.perf_counter()
-        page = generate_latest(registry)
+        page = writer.page(collector.collect())
         spent += time.perf_counter() - began
     return {"ms": 1_000 * spent / SCRAPES, "kilobytes": len(page) / 1_000, "series": page.count(b"\n")}
 

@@ -124,6 +124,8 @@ class PartitionState:
                     continue
                 self.newest = at
                 if at >= self._minute_end:
+                    self.panes.add(out)  # first: else it would depend on the batch which parts change
+                    out.clear()
                     self._turn_minute()
             events += 1
             if at < self.newest - lateness_ms:

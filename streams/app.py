@@ -47,6 +47,14 @@ class WorkerApp(faust.App):  # type: ignore[misc]  # Faust has no types we follo
     def _new_transport(self) -> Any:
         return BatchTransport(self.conf.broker_consumer, self)
 
+    def FlowControlQueue(self, maxsize: int | None = None, **_kwargs: Any) -> Any:  # noqa: N802  Faust's name
+        """Make a queue that keeps what is in it.
+
+        Faust empties the agents' queues when it resumes after a recovery, though what was read since the seek is in them by
+        then: it would be lost. What is older than the seek does no harm, since offsets that were folded are passed over.
+        """
+        return super().FlowControlQueue(maxsize, clear_on_resume=False)
+
     async def crash(self, reason: BaseException) -> None:
         """End the worker."""
         fail("Faust", reason)

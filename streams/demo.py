@@ -4,6 +4,7 @@ The table shows what `/metrics` says, read as Prometheus would read it.
 """
 
 import contextlib
+import itertools
 import subprocess
 import sys
 import tempfile
@@ -34,6 +35,7 @@ HOUR_MS: Final = 3_600_000
 HISTORY_MS: Final = HOUR_MS  # of simulated calls before now, so that the windows are full from the start
 TIME_OF_DAY_MS: Final = 10 * HOUR_MS + 40 * 60_000  # the demo's floor is always at its busiest
 READY_S: Final = 60.0
+PRINT_S: Final = 5
 COLUMNS: Final = (
     ("waiting", "cc_contacts_waiting", "{:.0f}"),
     ("longest", "cc_queue_oldest_wait_start_timestamp_seconds", "age"),
@@ -181,28 +183,25 @@ class _Worker:
 
 
 def _show(console: Console, worker: _Worker, feeder: _Feeder, until: float | None) -> None:
-    """Show the figures once a second; on no terminal, every five seconds as plain text."""
+    """Show the figures once a second; where there is no terminal, print them every five seconds."""
+    first: Figures | None = None
     moved_at_all = False
-    first: Figures = {}
-    pause_s = 1.0 if console.is_terminal else 5.0
-    with (
-        Live(console=console, auto_refresh=False, transient=False)
-        if console.is_terminal
-        else contextlib.nullcontext() as live
-    ):
-        while until is None or time.monotonic() < until:
+    with Live(console=console, auto_refresh=False) if console.is_terminal else contextlib.nullcontext() as live:
+        for second in itertools.count():
             worker.check()
             if feeder.error is not None:
                 raise FloorpulseError(f"feeding {topics.CALLS}: {feeder.error}") from feeder.error
             figures = worker.figures()
-            first = first or figures
+            first = figures if first is None else first
             moved_at_all = moved_at_all or figures != first
-            table = _table(figures, worker.url)
-            if live is None:
-                console.print(table)
-            else:
-                live.update(table, refresh=True)
-            time.sleep(min(pause_s, max(0.0, until - time.monotonic())) if until else pause_s)
+            if live is not None:
+                live.update(_table(figures, worker.url), refresh=True)
+            elif second % PRINT_S == 0:
+                console.print(_table(figures, worker.url))
+            left_s = until - time.monotonic() if until is not None else 1.0
+            if left_s <= 0:
+                break
+            time.sleep(min(1.0, left_s))
     if not moved_at_all:
         raise FloorpulseError("no figure moved: is another feeder or worker on this broker?")
 

@@ -34,6 +34,8 @@ class Placement(Protocol):
 class BatchConsumer(stock.Consumer):  # type: ignore[misc]  # Faust has no types we follow
     """Delivers fetches instead of records, and seeks to where the placement says."""
 
+    placed_generation = -1  # in which the placement has spoken; before, what is fetched is from anywhere
+
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         """Yield the records that were fetched: batched topics as one message a partition, others one by one.
 
@@ -48,6 +50,8 @@ class BatchConsumer(stock.Consumer):  # type: ignore[misc]  # Faust has no types
             if not records:
                 continue
             if tp.topic in BATCHED:
+                if generation != self.placed_generation:
+                    continue
                 yield tp, _batch(tp, records, generation)
             else:
                 for record in records:
@@ -73,6 +77,7 @@ class BatchConsumer(stock.Consumer):  # type: ignore[misc]  # Faust has no types
             positions = await self.app.placement.positions(assigned, ends)
             # On the consumer's thread: `_seek` from this one races with the fetcher, which then dies while we live on.
             await self.seek_wait(positions)
+            self.placed_generation = self.app.consumer_generation_id
             offsets.update(positions)
         return offsets
 

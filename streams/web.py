@@ -12,11 +12,10 @@ from collections.abc import Callable
 from typing import Final
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
 from models.errors import ConfigError
+from sinks.exposition import CONTENT_TYPE, TextWriter
 from sinks.prometheus import FloorView
 
 PORTS: Final = range(9842, 9852)
@@ -57,8 +56,8 @@ class WebThread:
         self.alive_at = time.monotonic()  # set by the worker's loop, over and over
         self._socket = opened
         self._view = view
-        self._registry = CollectorRegistry()
-        self._registry.register(collector)
+        self._collector = collector
+        self._writer = TextWriter()
         self._page = b""
         self._made_at = 0.0
 
@@ -83,9 +82,9 @@ class WebThread:
     async def _metrics(self, request: web.Request) -> web.Response:
         now = time.monotonic()
         if now - self._made_at > CACHE_S:
-            self._page = generate_latest(self._registry)
+            self._page = self._writer.page(self._collector.collect())
             self._made_at = now
-        headers = {"Content-Type": CONTENT_TYPE_LATEST}
+        headers = {"Content-Type": CONTENT_TYPE}
         if "gzip" in request.headers.get("Accept-Encoding", ""):
             headers["Content-Encoding"] = "gzip"
             return web.Response(body=gzip.compress(self._page, 1), headers=headers)

@@ -170,12 +170,14 @@ def record(tp: TP, offset: int, value: bytes = b"v") -> Any:
 
 
 def got(
-    *fetches: dict[TP, list[Any]], then: Callable[[Fetches], None] = lambda _: None
+    *fetches: dict[TP, list[Any]], then: Callable[[Fetches], None] = lambda _: None, placed: bool = True
 ) -> list[tuple[TP, ConsumerMessage]]:
     """Return what the consumer yields of one fetch; `then` is called after the first message."""
 
     async def run() -> list[tuple[TP, ConsumerMessage]]:
         consumer = Fetches(app(), *fetches)
+        if placed:
+            consumer.placed_generation = consumer.app.consumer_generation_id
         consumer._set_active_tps({tp for fetch in fetches for tp in fetch})
         messages = []
         async for message in consumer.getmany(timeout=1.0):
@@ -211,6 +213,26 @@ def test_nothing_of_a_fetch_is_delivered_once_a_rebalance_began() -> None:
 
     assert [tp for tp, _ in got(fetch, then=new_generation)] == [CALLS_0]
     assert [tp for tp, _ in got(fetch, then=lambda consumer: consumer.stop_flow())] == [CALLS_0]
+
+
+def test_nothing_of_a_batched_topic_is_delivered_before_it_is_known_where_to_go_on() -> None:
+    """Faust resumes the partitions before it seeks."""
+    fetch = {CALLS_0: [record(CALLS_0, 1)], OWN: [record(OWN, 1)]}
+    assert [tp for tp, _ in got(fetch, placed=False)] == [OWN]
+
+
+def test_what_was_read_since_the_seek_stays_in_the_queue_when_faust_resumes() -> None:
+    """Faust's own queues are emptied then, and a whole fetch of a partition was lost (seen after a kill -9)."""
+
+    async def run() -> tuple[int, int]:
+        made = app()
+        ours, theirs = made.topic(CALLS).queue, faust.App.FlowControlQueue(made, 16, clear_on_resume=True)
+        for queue in (ours, theirs):
+            queue.put_nowait_enhanced(1, on_pressure_high=lambda: None, on_pressure_drop=lambda: None)
+        made.flow_control.resume()
+        return ours.qsize(), theirs.qsize()
+
+    assert asyncio.run(run()) == (1, 0)
 
 
 def test_with_nothing_active_nothing_is_fetched() -> None:

@@ -247,3 +247,19 @@ def test_a_restored_state_knows_at_once_which_panes_have_left() -> None:
         go_on(each, queued(0, c="z"))
         assert list(each.panes.queues[SALES].minutes) == [ms(2 * HOUR_S) // MINUTE_MS]
         assert list(each.panes.queues[SALES].quarters) == [START_MS // QUARTER_MS]
+
+
+def test_which_parts_change_does_not_depend_on_the_batches() -> None:
+    """A successor must send, as empty, each minute that an owner before it may have sent, however each fetched the log.
+
+    0s     76 min     the first call's minute has left its tier in the same fetch in which it was counted
+    Q E    Q
+    """
+    log = records([queued(0), ended(1), queued(76 * 60, c="d")])
+    at_once, one_by_one = PartitionState(DECODE), PartitionState(DECODE)
+    at_once.fold(log)
+    for record in log:
+        one_by_one.fold([record])
+    changed = at_once.collect()
+    assert changed == one_by_one.collect()
+    assert (key(), f"1m:{START_MS}") in changed

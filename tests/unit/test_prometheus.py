@@ -18,7 +18,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
-from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from models.catalogue import Goals
@@ -26,6 +25,7 @@ from models.events import ContactEvent
 from models.merge import MergeState, QueueView
 from models.partials import Progress, partial
 from models.partition import Counts
+from sinks.exposition import TextWriter
 from sinks.prometheus import FloorCollector, FloorView, SourceView
 from tests.unit.builders import (
     START_MS,
@@ -69,9 +69,8 @@ def floor(events: Iterable[ContactEvent] = DAY) -> FloorView:
 
 
 def page(view: FloorView, goals: Goals | None = None, now_ms: int = NOW_MS, site: str = "riga") -> str:
-    registry = CollectorRegistry()
-    registry.register(FloorCollector(lambda: view, lambda: now_ms, goals or Goals(), site))
-    return generate_latest(registry).decode()
+    collector = FloorCollector(lambda: view, lambda: now_ms, goals or Goals(), site)
+    return TextWriter().page(collector.collect()).decode()
 
 
 def samples(text: str, **common: str) -> Samples:
@@ -229,7 +228,7 @@ ODD = 'a"b\\c\nd{e}, ü'
 
 def test_odd_names_are_escaped() -> None:
     text = page(floor([queued(0, ODD, channel="v\\", c="o")]), site='s"')
-    assert 'cc_contacts_waiting{channel="v\\\\",queue="a\\"b\\\\c\\nd{e}, ü",site="s\\""} 1.0' in text
+    assert 'cc_contacts_waiting{queue="a\\"b\\\\c\\nd{e}, ü",channel="v\\\\",site="s\\""} 1\n' in text
     assert samples(text, queue=ODD, channel="v\\", site='s"')["cc_contacts_offered_total"] == 1
 
 
