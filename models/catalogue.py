@@ -5,12 +5,13 @@ which panes is the reader's choice. A ratio takes both its sides from one attrib
 by entry into the queue, `cohort`), else it is refused here.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from models import measures
-from models.histogram import last_bucket_within
+from models.histogram import last_bucket_within, quantile_s
 from models.measures import SPAN, Cells
 from models.service_level import VARIANTS, ratio
 
@@ -35,7 +36,8 @@ FLOW: Final = frozenset(
     | {"answer_wait_ms", "abandon_wait_ms", "exit_wait_ms", "talk_ms", "hold_ms", "wrap_up_ms"}
 )
 COHORT: Final = frozenset(
-    {"offered", "cohort_answered", "cohort_abandoned", "a_in", "a_out", "sa", "sa_in", "b_in", "b_out"}
+    {"offered", "cohort_answered", "cohort_abandoned", "cohort_exited", "cohort_waiting"}
+    | {"a_in", "a_out", "sa", "sa_in", "b_in", "b_out", "c_in", "c_out", "x_in", "x_out", "w_in", "w_out"}
 )
 
 _SUMS: Final = {
@@ -47,7 +49,6 @@ _SUMS: Final = {
     measures.TALK_MS: "talk_ms",
     measures.HOLD_MS: "hold_ms",
     measures.WRAP_UP_MS: "wrap_up_ms",
-    **dict.fromkeys(measures.EXITED.values(), "exited"),
 }
 
 _NAMES: Final = tuple(FLOW | COHORT)
@@ -70,6 +71,8 @@ def amounts(cells: Cells, goals: Goals) -> Amounts:
             found["abandoned"] += n
             if bucket <= short:
                 found["short_abandoned"] += n
+        elif histogram == measures.EXIT_WAIT:
+            found["exited"] += n
         elif histogram == measures.HANDLE:
             found["handled"] += n
         elif histogram == measures.COHORT_ANSWER_WAIT:
@@ -80,6 +83,21 @@ def amounts(cells: Cells, goals: Goals) -> Amounts:
             found["sa" if bucket <= short else "b_in" if bucket <= threshold else "b_out"] += n
             if bucket <= min(short, threshold):
                 found["sa_in"] += n
+        elif histogram == measures.COHORT_CALLBACK_WAIT:
+            found["cohort_exited"] += n
+            found["c_in" if bucket <= threshold else "c_out"] += n
+        elif histogram == measures.COHORT_EXIT_WAIT:
+            found["cohort_exited"] += n
+            found["x_in" if bucket <= threshold else "x_out"] += n
+    return found
+
+
+def with_waiting(found: Amounts, entries: Iterable[tuple[int, int]], now_ms: int, goals: Goals) -> Amounts:
+    """Add those that still wait at `now_ms`: of each entry time in ms, how many entered then."""
+    threshold_ms = int(goals.threshold_s * 1_000)
+    for entered_ms, n in entries:
+        found["cohort_waiting"] += n
+        found["w_in" if now_ms - entered_ms <= threshold_ms else "w_out"] += n
     return found
 
 
@@ -92,7 +110,8 @@ def summed(several: Iterable[Amounts]) -> Amounts:
 class Metric:
     """One metric: what it is called, what it means and how it comes from the amounts.
 
-    `numerator` and `denominator` name amounts. `windows_min` are the wallboard's windows it is also exported for.
+    `numerator` and `denominator` name amounts. A metric with a `share` is a quantile of `histograms` instead: 0.9 is the
+    90th percentile, 1 the largest. `windows_min` are the wallboard's windows it is also exported for.
     """
 
     name: str
@@ -104,6 +123,8 @@ class Metric:
     numerator: tuple[str, ...] = ()
     denominator: tuple[str, ...] | None = None
     windows_min: tuple[int, ...] = WINDOWS_MIN
+    histograms: tuple[int, ...] = ()
+    share: float | None = None
 
     def __post_init__(self) -> None:
         allowed = {"live": frozenset[str](), "flow": FLOW, "cohort": COHORT}[self.attribution]
@@ -111,12 +132,53 @@ class Metric:
             raise ValueError(f"metric {self.name}: {', '.join(sorted(foreign))} not counted by {self.attribution}")
 
     def value(self, found: Amounts) -> float | int | None:
-        """Return the metric in its unit; None where there is nothing to divide by."""
+        """Return the metric in its unit, unless it is a quantile; None where there is nothing to divide by."""
         if self.denominator is not None:
             result = ratio(self.numerator, self.denominator, found)
             return result if result is None or self.unit == "ratio" else result / 1_000
         total = sum(found[name] for name in self.numerator)
         return total if self.unit == "contacts" else total / 1_000
+
+    def quantile(self, cells: Cells) -> float | None:
+        """Return a quantile in s from the cells of some panes; None where there are no durations."""
+        if self.share == 1 and (longest := _longest_s(cells)) is not None:
+            return longest
+        counts = Counter[int]()
+        for cell, n in cells.items():
+            if cell - cell % SPAN in self.histograms and n:
+                counts[cell % SPAN] += n
+        return quantile_s(counts, self.share or 0)
+
+
+def _longest_s(cells: Cells) -> float | None:
+    """Return the longest wait in s where it is one that the histograms do not hold to the second."""
+    return max(
+        ((cell - measures.LONG_WAIT) / 1_000 for cell, n in cells.items() if cell >= measures.LONG_WAIT and n),
+        default=None,
+    )
+
+
+_WAITS: Final = {
+    "wait": ("the answered", (measures.ANSWER_WAIT,)),
+    "abandon_wait": ("those who hung up", (measures.ABANDON_WAIT,)),
+    "wait_all": ("all who left the queue", (measures.ANSWER_WAIT, measures.ABANDON_WAIT, measures.EXIT_WAIT)),
+}
+
+
+def _quantile(name: str, share: float) -> Metric:
+    whose, histograms = _WAITS[name]
+    percent = round(share * 100)
+    return Metric(
+        f"{name}_p{percent}",
+        "seconds",
+        "flow",
+        f"Wait that {percent} % of {whose} did not exceed",
+        f"nearest rank, {percent} %",
+        "common usage",
+        windows_min=(),
+        histograms=histograms,
+        share=share,
+    )
 
 
 METRICS: Final = (
@@ -302,6 +364,36 @@ METRICS: Final = (
         "Connect, Genesys",
         ("cohort_abandoned",),
         ("offered",),
+    ),
+    Metric(
+        "max_wait",
+        "seconds",
+        "flow",
+        "Longest wait of all who left the queue",
+        "max(wait)",
+        "Connect",
+        windows_min=(),
+        histograms=_WAITS["wait_all"][1],
+        share=1,
+    ),
+    *(_quantile(name, share) for name in _WAITS for share in (0.5, 0.75, 0.9, 0.95, 0.99)),
+    Metric(
+        "cohort_exited",
+        "contacts",
+        "cohort",
+        "Of the offered, left the queue otherwise",
+        "by entry",
+        "Intercom",
+        ("cohort_exited",),
+    ),
+    Metric(
+        "cohort_waiting",
+        "contacts",
+        "cohort",
+        "Of the offered, still waiting",
+        "by entry",
+        "the rest of the offered",
+        ("cohort_waiting",),
     ),
     *(
         Metric(v.name, "ratio", "cohort", "Service level", v.formula, v.source, v.numerator, v.denominator)

@@ -20,7 +20,7 @@ import msgspec
 
 from models import facts as kinds
 from models.facts import MARK, NO_FACTS, PLACE, Fact, encode_fact, encoded_of, pack, packed_of, unpack, weight
-from models.histogram import bucket_of
+from models.histogram import SECONDS, bucket_of
 from models.measures import (
     ABANDON_WAIT,
     ABANDON_WAIT_MS,
@@ -28,12 +28,15 @@ from models.measures import (
     ANSWER_WAIT_MS,
     COHORT_ABANDON_WAIT,
     COHORT_ANSWER_WAIT,
-    COHORT_EXITED,
+    COHORT_CALLBACK_WAIT,
+    COHORT_EXIT_WAIT,
+    EXIT_WAIT,
     EXIT_WAIT_MS,
     EXITED,
     HANDLE,
     HOLD_MS,
     IN_PROGRESS,
+    LONG_WAIT,
     OFFERED,
     TALK_MS,
     TRANSFERRED,
@@ -285,16 +288,18 @@ def _exited(contact: Contact, fact: Fact, out: Contribution) -> bool:
 
 
 def _exit(visit: Visit, at: int, reason: str, out: Contribution) -> None:
-    key, entered_at, offered = visit
     if reason == "abandoned":
         _leave(visit, at, ABANDON_WAIT, COHORT_ABANDON_WAIT, ABANDON_WAIT_MS, out)
-    elif offered:
-        out.opened.append((key, WAITING, entered_at, -1))
-        if reason == "answered_elsewhere":
+    elif reason == "answered_elsewhere":
+        key, entered_at, offered = visit
+        if offered:
+            out.opened.append((key, WAITING, entered_at, -1))
             out.counted.append((key, entered_at, _OFFERED, -1))
-        else:
-            out.counted.append((key, entered_at, ((COHORT_EXITED, 1),), 1))
-            out.counted.append((key, at, ((EXITED[reason], 1), (EXIT_WAIT_MS, at - entered_at)), 1))
+    else:
+        cohort_waits = COHORT_CALLBACK_WAIT if reason == "callback_accepted" else COHORT_EXIT_WAIT
+        _leave(visit, at, EXIT_WAIT, cohort_waits, EXIT_WAIT_MS, out)
+        if visit[2]:
+            out.counted.append((visit[0], at, ((EXITED[reason], 1),), 1))
 
 
 def _leave(visit: Visit, at: int, waits: int, cohort_waits: int, sum_ms: int, out: Contribution) -> None:
@@ -306,6 +311,8 @@ def _leave(visit: Visit, at: int, waits: int, cohort_waits: int, sum_ms: int, ou
         out.opened.append((key, WAITING, entered_at, -1))
         out.counted.append((key, entered_at, ((cohort_waits + bucket, 1),), 1))
         out.counted.append((key, at, ((waits + bucket, 1), (sum_ms, wait_ms)), 1))
+        if bucket > SECONDS:
+            out.counted.append((key, at, ((LONG_WAIT + wait_ms, 1),), 1))
 
 
 def _held(contact: Contact, fact: Fact, _out: Contribution) -> bool:

@@ -5,6 +5,8 @@ bucket whose upper edge is at most 1 % above it.
 """
 
 from bisect import bisect_left
+from collections.abc import Mapping
+from math import ceil
 from typing import Final
 
 SECONDS: Final = 600
@@ -36,3 +38,17 @@ def last_bucket_within(limit_s: float) -> int:
     position = bisect_left(UPPER_EDGES_MS, limit_ms, SECONDS)
     exact = position < len(UPPER_EDGES_MS) and UPPER_EDGES_MS[position] == limit_ms
     return position if exact else position - 1
+
+
+def quantile_s(counts: Mapping[int, int], share: float) -> float | None:
+    """Return the upper edge, in s, of the bucket that holds the nearest-rank quantile; None of nothing.
+
+    The nearest rank of share p among n is the ceil(p·n)-th smallest (ISO 3534-1). To the second up to 600 s, at most 1 %
+    above beyond.
+    """
+    left = ceil(share * sum(counts.values()))
+    for bucket in sorted(counts):
+        left -= counts[bucket]
+        if left <= 0:
+            return UPPER_EDGES_MS[bucket] / 1_000
+    return None

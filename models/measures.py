@@ -33,11 +33,16 @@ EXITED: Final = {reason: 32 + n for n, reason in enumerate(get_args(ExitReason))
 ANSWER_WAIT: Final = 1 * SPAN
 ABANDON_WAIT: Final = 2 * SPAN
 HANDLE: Final = 3 * SPAN  # its sum is talk + hold + wrap-up
+EXIT_WAIT: Final = 6 * SPAN
+LONG_WAIT: Final = (
+    1 << 32
+)  # and the ms: each wait that the histograms do not hold to the second, so that the longest is exact
 
 # cohort, at entry
-COHORT_EXITED: Final = 64
 COHORT_ANSWER_WAIT: Final = 4 * SPAN
 COHORT_ABANDON_WAIT: Final = 5 * SPAN
+COHORT_CALLBACK_WAIT: Final = 7 * SPAN  # left for a callback
+COHORT_EXIT_WAIT: Final = 8 * SPAN  # left otherwise
 
 
 def accumulate(total: Cells, cells: Cells, sign: int = 1) -> None:

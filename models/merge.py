@@ -5,7 +5,7 @@ no half flush is seen. Sums are kept by difference; views are immutable and may 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,8 +31,8 @@ class QueueView:
 
     def panes(self, now_ms: int, minutes: int) -> list[Cells]:
         """Return the panes of the last `minutes` minutes, the one that `now_ms` is in with them."""
-        last = now_ms // MINUTE_MS
-        return [self.minutes[minute] for minute in range(last - minutes + 1, last + 1) if minute in self.minutes]
+        first, last = window_start_ms(now_ms, minutes) // MINUTE_MS, now_ms // MINUTE_MS
+        return [self.minutes[minute] for minute in range(first, last + 1) if minute in self.minutes]
 
     def window(self, now_ms: int, minutes: int) -> Cells:
         """Return the sums of the last `minutes` minutes."""
@@ -45,6 +45,13 @@ class QueueView:
         panes = [self.minutes[minute] for minute in inside if minute in self.minutes]
         return _sum([*panes, self.quarters.get(quarter, {})])
 
+    def waiting(self, from_ms: int, to_ms: int) -> Iterator[tuple[int, int]]:
+        """Yield the entry times in `[from_ms, to_ms)` of those who wait, and how many of each."""
+        for live in self.live:
+            for entered_ms, n in live[measures.WAITING].items():
+                if from_ms <= entered_ms < to_ms:
+                    yield entered_ms, n
+
     def open_now(self, cell: int, now_ms: int) -> int:
         """Count what is open of a live cell at `now_ms`."""
         return sum(n for live in self.live for start_ms, n in live[cell].items() if start_ms <= now_ms)
@@ -54,6 +61,11 @@ class QueueView:
         return min(
             (start for live in self.live for start, n in live[cell].items() if start <= now_ms and n > 0), default=None
         )
+
+
+def window_start_ms(now_ms: int, minutes: int) -> int:
+    """Return when a window of whole minutes began, the one that `now_ms` is in with them."""
+    return (now_ms // MINUTE_MS - minutes + 1) * MINUTE_MS
 
 
 def _sum(panes: Iterable[Cells]) -> Cells:

@@ -16,7 +16,7 @@ from models.errors import DecodeError
 from models.events import Decode
 from models.panes import MINUTE_MS, QUARTER_MS, Panes, Retention
 
-SNAPSHOT_VERSION: Final = 1  # of what `snapshot` returns; one of another version is not to be restored
+SNAPSHOT_VERSION: Final = 2  # of what `snapshot` returns; one of another version is not to be restored
 FOREVER_MS: Final = 1 << 62
 AT_ONCE: Final = (
     500  # contributions that are added to the panes together: few enough to be still in the processor's cache

@@ -37,7 +37,19 @@ class ServiceLevelSettings(_Section):
     """Answered within so many seconds is in time, the limit included."""
     short_abandon_s: Annotated[float, Field(ge=0, le=86_400)] = 5
     """Hung up within so many seconds is a short abandon, the limit included."""
-    formula: Literal["sl_v1", "sl_v2", "sl_v3", "sl_v4"] = "sl_v2"
+    formula: Literal[
+        "sl_v1",
+        "sl_v2",
+        "sl_v3",
+        "sl_v4",
+        "sl_v5",
+        "sl_v6",
+        "sl_v7",
+        "sl_v8",
+        "sl_v9_ignore",
+        "sl_v9_negative",
+        "sl_v9_positive",
+    ] = "sl_v2"
     """The variant shown as `service_level` (docs/metrics.md)."""
 
 

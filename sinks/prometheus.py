@@ -19,7 +19,7 @@ from models import catalogue, measures
 from models.catalogue import Amounts, Goals, Metric
 from models.histogram import last_bucket_within
 from models.measures import SPAN, Cells
-from models.merge import QueueView
+from models.merge import QueueView, window_start_ms
 
 F = TypeVar("F", bound=Family)
 Buckets = list[tuple[str, float]]  # upper edge in seconds, and how many are within it
@@ -96,7 +96,9 @@ class FloorCollector(Collector):
             families.add_total(labels, queue.total, reader)
             families.add_live(labels, queue, now_ms)
             for window in catalogue.WINDOWS_MIN:
-                families.add_window(labels, window, reader.sum(queue.panes(now_ms, window)))
+                found = reader.sum(queue.panes(now_ms, window))
+                entries = queue.waiting(window_start_ms(now_ms, window), now_ms + 1)
+                families.add_window(labels, window, catalogue.with_waiting(found, entries, now_ms, self._goals))
         reader.forget_unread()
         yield from families.all()
         threshold = GaugeMetricFamily("cc_service_level_threshold_seconds", "Answered within this is in time")

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -25,7 +26,7 @@ from models.catalogue import METRICS, Goals
 from models.contact import Contact, Key
 from models.errors import ConfigError
 from models.events import decoder
-from models.measures import Cells, added
+from models.measures import Cells, accumulate
 from models.merge import MergeState, QueueView
 from models.panes import QUARTER_MS, Retention
 from models.partition import Counts, FoldSettings, Letter, Line, PartitionState
@@ -82,34 +83,34 @@ class Replay:
 
     def report(self) -> Row:
         """Return rows by interval, totals by queue and over all, and the quality of the data."""
-        views = self._views()
+        views, newest = self._views(), self.state.newest
         live = _LiveHistory(self._contacts())
-        ends = _interval_ends(views, self.state.newest)
         rows = []
-        for end_ms in ends:
+        for end_ms in _interval_ends(views, newest):
+            start_ms = end_ms - INTERVAL_MS
             live.advance(end_ms)
             for view in views:
-                cells = view.quarter(end_ms - INTERVAL_MS)
-                figures = live.figures((view.queue, view.channel), min(end_ms, self.state.newest))
-                if cells or figures != LiveFigures():
-                    rows.append({**_head(view.queue, view.channel, end_ms), **self._figures(cells, figures)})
-        live.advance(self.state.newest + 1)
-        now_live = {
-            (view.queue, view.channel): live.figures((view.queue, view.channel), self.state.newest) for view in views
-        }
+                cells = view.quarter(start_ms)
+                then = live.figures((view.queue, view.channel), min(end_ms, newest))
+                if cells or then != LiveFigures():
+                    figures = self._figures(cells, then, view.waiting(start_ms, end_ms))
+                    rows.append({**_head(view.queue, view.channel, end_ms), **figures})
+        live.advance(newest + 1)
+        now = [live.figures((view.queue, view.channel), newest) for view in views]
         totals = [
             {
                 "queue": view.queue,
                 "channel": view.channel,
-                **self._figures(view.total, now_live[view.queue, view.channel]),
+                **self._figures(view.total, then, view.waiting(0, newest + 1)),
             }
-            for view in views
+            for view, then in zip(views, now, strict=True)
         ]
         everything: Cells = {}
         for view in views:
-            everything = added(everything, view.total)
-        totals.append({"queue": None, "channel": None, **self._figures(everything, _all_of(now_live.values()))})
-        return {"as_of": _iso(self.state.newest), "rows": rows, "totals": totals, "quality": self._quality()}
+            accumulate(everything, view.total)
+        waiting = chain.from_iterable(view.waiting(0, newest + 1) for view in views)
+        totals.append({"queue": None, "channel": None, **self._figures(everything, _all_of(now), waiting)})
+        return {"as_of": _iso(newest), "rows": rows, "totals": totals, "quality": self._quality()}
 
     def _views(self) -> list[QueueView]:
         merge = MergeState()
@@ -123,10 +124,12 @@ class Replay:
         for held in self.state.finished.values():
             yield from (Contact(packed) for packed in held.values())
 
-    def _figures(self, cells: Cells, live: LiveFigures) -> Row:
-        found = catalogue.amounts(cells, self.goals)
+    def _figures(self, cells: Cells, live: LiveFigures, waiting: Iterable[tuple[int, int]]) -> Row:
+        found = catalogue.with_waiting(catalogue.amounts(cells, self.goals), waiting, self.state.newest, self.goals)
         figures: Row = {"waiting": live.waiting, "longest_wait": live.longest_wait, "in_progress": live.in_progress}
-        figures |= {metric.name: metric.value(found) for metric in METRICS if metric.attribution != "live"}
+        for metric in METRICS:
+            if metric.attribution != "live":
+                figures[metric.name] = metric.value(found) if metric.share is None else metric.quantile(cells)
         figures["service_level"] = figures[self.goals.headline]
         return figures
 

@@ -201,5 +201,8 @@ def test_replay_of_the_month(shared_data: Path, recorded: Path) -> None:
             "avg_wait_all": right["mean_wait_all_s"],
             "abandon_rate": right["abandonment_rate"],
             "aht": right["aht_s"],
+            "max_wait": right["max_wait_s"],
+            "wait_p50": int(right["median_wait_answered_s"]),  # of an even number the lower of the middle two
+            "wait_p90": right["p90_wait_answered_s_nearest_rank"],
         }
         assert {name: found[name] for name in ratios} == pytest.approx(ratios, rel=1e-12)

@@ -10,7 +10,7 @@ from models import partials as wire
 from models.catalogue import Goals, amounts
 from models.contact import Contact, Contribution, Key
 from models.events import ContactEvent, decoder, encode
-from models.measures import COHORT_EXITED, OFFERED, WAITING, Cells
+from models.measures import OFFERED, WAITING, Cells
 from models.merge import MergeState, QueueView
 from models.panes import QUARTER_MS, Live
 from models.partials import Partial, Progress
@@ -237,8 +237,7 @@ def test_nobody_is_lost_in_any_quarter(events: list[ContactEvent]) -> None:
             found = amounts(view.quarter(start_ms), Goals())
             entered = [exit_ for entry, exit_ in of_queue if start_ms <= entry < end_ms]
             assert found["offered"] == len(entered)
-            cohort_exited = view.quarter(start_ms).get(COHORT_EXITED, 0)
-            gone = found["cohort_answered"] + found["cohort_abandoned"] + cohort_exited
+            gone = found["cohort_answered"] + found["cohort_abandoned"] + found["cohort_exited"]
             assert found["offered"] == gone + entered.count(None)
             left = found["answered"] + found["abandoned"] + found["exited"]
             assert _waiting(of_queue, start_ms) + found["offered"] == left + _waiting(of_queue, end_ms)

@@ -160,10 +160,11 @@ def is_abandoned(entry: float, wait: float, queue: Key | str = "sales") -> Sums:
 
 
 def is_exited(entry: float, wait: float, reason: ExitReason, queue: Key | str = "sales") -> Sums:
-    at = entry + wait
+    at, up = entry + wait, _up(wait)
+    cohort = measures.COHORT_CALLBACK_WAIT if reason == "callback_accepted" else measures.COHORT_EXIT_WAIT
     return (
         is_offered(entry, queue)
-        + _count(queue, {(entry, measures.COHORT_EXITED): 1, (at, measures.EXITED[reason]): 1})
+        + _count(queue, {(entry, cohort + up): 1, (at, measures.EXITED[reason]): 1, (at, measures.EXIT_WAIT + up): 1})
         + _count(queue, {(at, measures.EXIT_WAIT_MS): round(wait * 1_000)})
     )
 

@@ -6,7 +6,9 @@ import pytest
 
 from models import measures as m
 from models.catalogue import BY_NAME, COHORT, FLOW, METRICS, WINDOWS_MIN, Attribution, Goals, Metric, amounts
+from models.histogram import bucket_of
 from models.measures import Cells
+from models.service_level import VARIANTS
 
 GOALS = Goals(threshold_s=20, short_abandon_s=5)
 
@@ -30,7 +32,9 @@ def value(name: str, **given: int) -> float | int | None:
         ({m.OFFERED: 3, m.TRANSFERRED: 2}, {"offered": 3, "transferred": 2}),
         ({m.ANSWER_WAIT + 5: 2, m.ANSWER_WAIT + 700: 1}, {"answered": 3}),
         ({m.ABANDON_WAIT + 5: 2, m.ABANDON_WAIT + 6: 1}, {"abandoned": 3, "short_abandoned": 2}),
-        ({m.EXITED["moved"]: 2, m.EXITED["other"]: 1}, {"exited": 3}),
+        ({m.EXIT_WAIT + 5: 2, m.EXIT_WAIT + 700: 1, m.EXITED["moved"]: 3, m.LONG_WAIT + 650_000: 1}, {"exited": 3}),
+        ({m.COHORT_CALLBACK_WAIT + 20: 2, m.COHORT_CALLBACK_WAIT + 21: 1}, {"cohort_exited": 3, "c_in": 2, "c_out": 1}),
+        ({m.COHORT_EXIT_WAIT + 20: 2, m.COHORT_EXIT_WAIT + 21: 1}, {"cohort_exited": 3, "x_in": 2, "x_out": 1}),
         ({m.HANDLE: 1, m.HANDLE + 90: 1, m.TALK_MS: 80, m.HOLD_MS: 6, m.WRAP_UP_MS: 4},
          {"handled": 2, "talk_ms": 80, "hold_ms": 6, "wrap_up_ms": 4}),
         ({m.ANSWER_WAIT_MS: 1, m.ABANDON_WAIT_MS: 2, m.EXIT_WAIT_MS: 3},
@@ -87,7 +91,7 @@ RATIOS = [metric.name for metric in METRICS if metric.denominator is not None]
 
 
 def test_the_ratios_are_known() -> None:
-    services = ["sl_v1", "sl_v2", "sl_v3", "sl_v4"]
+    services = [variant.name for variant in VARIANTS]
     assert ["aht", "asa", "avg_abandon_time", "avg_wait_all", "abandon_rate", *services] == RATIOS
 
 
@@ -99,8 +103,32 @@ def test_nothing_to_divide_by_gives_none(name: str) -> None:
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: str(metric.name))
 def test_every_other_metric_of_nothing_is_0(metric: Metric) -> None:
-    if metric.denominator is None:
+    if metric.share is not None:
+        assert metric.quantile({}) is None
+    elif metric.denominator is None:
         assert metric.value(amounts({}, GOALS)) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("wait_p50", 10), ("wait_p90", 700), ("abandon_wait_p50", 3), ("wait_all_p50", 10), ("max_wait", 650.5),
+    ],
+)  # fmt: skip
+def test_quantiles_are_read_from_the_histograms_they_name(name: str, expected: float) -> None:
+    """Answered after 4, 10 and 650.5 s, abandoned after 3 s, left after 30 s. The longest is exact, the rest within 1 %."""
+    long = bucket_of(650_500)
+    cells = {m.ANSWER_WAIT + 4: 1, m.ANSWER_WAIT + 10: 1, m.ANSWER_WAIT + long: 1, m.LONG_WAIT + 650_500: 1}
+    cells |= {m.ABANDON_WAIT + 3: 1, m.EXIT_WAIT + 30: 1, m.HANDLE + 5: 9, m.COHORT_ANSWER_WAIT + 4: 9}
+    found = BY_NAME[name].quantile(cells)
+    assert found is not None
+    assert found == expected if expected != 700 else 650.5 <= found <= 1.01 * 650.5
+
+
+def test_the_longest_wait_of_short_ones_is_to_the_second() -> None:
+    """A wait that was taken back leaves a cell of 0."""
+    cells = {m.ANSWER_WAIT + 4: 1, m.EXIT_WAIT + 30: 0, m.ABANDON_WAIT + 9: 1, m.LONG_WAIT + 700_000: 0}
+    assert BY_NAME["max_wait"].quantile(cells) == 9
 
 
 # ---------------------------------------------------------------- attribution

@@ -1,8 +1,10 @@
 """Durations in buckets: whole seconds, rounded up, to 600 s, then steps of 1 % (DESIGN 2.4). All numbers by hand."""
 
+from collections import Counter
+
 import pytest
 
-from models.histogram import LONGEST_MS, UPPER_EDGES_MS, bucket_of, last_bucket_within
+from models.histogram import LONGEST_MS, UPPER_EDGES_MS, bucket_of, last_bucket_within, quantile_s
 from models.measures import SPAN
 
 
@@ -71,3 +73,29 @@ def test_within_is_exact_for_each_whole_second_to_600() -> None:
     for second in range(601):
         last = last_bucket_within(second)
         assert bucket_of(second * 1_000) <= last < bucket_of(second * 1_000 + 1)
+
+
+@pytest.mark.parametrize(
+    ("waits_s", "share", "right"),
+    [
+        # nearest rank: the ceil(share * n)-th smallest
+        ([], 0.5, None),
+        ([7], 0.5, 7),
+        ([1, 2, 3, 4], 0.5, 2),
+        ([1, 2, 3, 4, 5], 0.5, 3),
+        ([*range(1, 101)], 0.9, 90),
+        ([*range(1, 101)], 0.99, 99),
+        ([0, 0, 0, 600], 0.75, 0),
+        ([0, 0, 0, 600], 0.76, 600),
+        ([1.2], 0.5, 2),  # whole seconds, rounded up
+    ],
+)
+def test_a_quantile_is_exact_to_the_second(waits_s: list[float], share: float, right: float | None) -> None:
+    assert quantile_s(Counter(bucket_of(round(1_000 * wait)) for wait in waits_s), share) == right
+
+
+@pytest.mark.parametrize("wait_s", [601, 777.7, 1_500, 86_400])
+def test_beyond_ten_minutes_a_quantile_is_at_most_one_percent_above(wait_s: float) -> None:
+    found = quantile_s({bucket_of(round(1_000 * wait_s)): 1}, 0.5)
+    assert found is not None
+    assert wait_s <= found <= 1.01 * wait_s

@@ -129,6 +129,8 @@ WINDOWED: dict[str, tuple[float, float]] = {  # 06:06 to now; 05:21 to now, whic
     "cc_contacts_abandoned_in_threshold_{}": (2, 2),
     "cc_contacts_cohort_answered_{}": (3, 4),
     "cc_contacts_cohort_abandoned_{}": (2, 2),
+    "cc_contacts_cohort_exited_{}": (1, 1),
+    "cc_contacts_cohort_waiting_{}": (1, 1),
     "cc_contacts_exited_{}": (1, 1),
     "cc_contacts_handled_{}": (2, 3),
     "cc_contacts_transferred_{}": (1, 1),
@@ -141,6 +143,13 @@ WINDOWED: dict[str, tuple[float, float]] = {  # 06:06 to now; 05:21 to now, whic
     "cc_sl_v2_{}_ratio": (2 / 5, 3 / 6),
     "cc_sl_v3_{}_ratio": (2 / 4, 3 / 5),
     "cc_sl_v4_{}_ratio": (2 / 3, 3 / 4),
+    "cc_sl_v5_{}_ratio": (4 / 5, 5 / 6),
+    "cc_sl_v6_{}_ratio": (4 / 6, 5 / 7),
+    "cc_sl_v7_{}_ratio": (2 / 6, 3 / 7),
+    "cc_sl_v8_{}_ratio": (2 / 5, 3 / 6),
+    "cc_sl_v9_ignore_{}_ratio": (2 / 5, 3 / 6),  # one answered, one left otherwise, one waits: all past T
+    "cc_sl_v9_negative_{}_ratio": (2 / 6, 3 / 7),
+    "cc_sl_v9_positive_{}_ratio": (3 / 6, 4 / 7),
     "cc_service_level_{}_ratio": (2 / 5, 3 / 6),
 }
 WINDOWS = {name.format(window): both[n] for name, both in WINDOWED.items() for n, window in enumerate(("15m", "60m"))}
@@ -186,7 +195,7 @@ def test_nobody_waits_and_there_is_nothing_to_divide_by() -> None:
     empty = {name for name in WINDOWS if name.endswith(("_ratio", "_seconds"))}
     empty.add("cc_queue_oldest_wait_start_timestamp_seconds")
     assert found.keys() & empty == set()
-    assert len(empty) == 2 * 10 + 1
+    assert len(empty) == 2 * 17 + 1
 
 
 def test_windows_move_without_any_event() -> None:

@@ -101,7 +101,8 @@ MISTAKES = {
     "out of range": ("[kafka]\npartitions = 0", "kafka.partitions: Input should be greater than or equal to 1 (got 0)"),
     "unknown formula": (
         '[service_level]\nformula = "sl_v99"',
-        "service_level.formula: Input should be 'sl_v1', 'sl_v2', 'sl_v3' or 'sl_v4' (got 'sl_v99')",
+        "service_level.formula: Input should be 'sl_v1', 'sl_v2', 'sl_v3', 'sl_v4', 'sl_v5', 'sl_v6', 'sl_v7', 'sl_v8', "
+        "'sl_v9_ignore', 'sl_v9_negative' or 'sl_v9_positive' (got 'sl_v99')",
     ),
     "negative limit": (
         "[service_level]\nthreshold_s = -1",
