@@ -3,10 +3,16 @@
 import logging
 import os
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
+import orjson
+import tomli_w
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
 
 from models.errors import ConfigError, FloorpulseError
 from models.settings import Settings, load
@@ -82,22 +88,66 @@ def worker(bootstrap: str | None, settings_file: Path | None, web_port: int | No
     run_worker(_load(settings_file, bootstrap), web_port)
 
 
+_INTERVALS_MIN = {"15m": 15, "30m": 30, "1h": 60, "1d": 1_440}
+
+
+class Moment(click.ParamType):
+    """A point in time: ISO 8601 (UTC unless it says otherwise), or epoch milliseconds."""
+
+    name = "T"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        if value.isdigit() and len(value) > 8:
+            return int(value)
+        try:
+            at = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no time, allowed: 2026-01-31, 2026-01-31T09:15, …+02:00, or epoch ms", param, ctx)
+        return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1_000)
+
+
 @main.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @_SETTINGS
+@click.option("--from", "from_ms", type=Moment(), help="Report intervals from this one on.")
+@click.option("--to", "to_ms", type=Moment(), help="Report intervals before this one.")
+@click.option(
+    "--interval", type=click.Choice(list(_INTERVALS_MIN)), default="15m", show_default=True, help="Length of a row."
+)
+@click.option("--as-of", "as_of_ms", type=Moment(), help="As it was known then: later events are passed over.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object: rows by interval, totals, quality.")
-def replay(paths: tuple[str, ...], settings_file: Path | None, as_json: bool) -> None:
+@click.option(
+    "--max-invalid",
+    type=click.FloatRange(0, 100),
+    default=1.0,
+    show_default=True,
+    help="Exit code 3 where more than so many percent of the lines are no events.",
+)
+def replay(
+    paths: tuple[str, ...],
+    settings_file: Path | None,
+    from_ms: int | None,
+    to_ms: int | None,
+    interval: str,
+    as_of_ms: int | None,
+    as_json: bool,
+    max_invalid: float,
+) -> None:
     """Turn recorded events into figures, without Kafka.
 
-    PATH is a file with one event a line (.jsonl or .jsonl.gz; - is standard input), in any order. Lines that are no events
-    are named on standard error, counted and passed over.
+    PATH is a file with one event a line (.jsonl, .jsonl.gz or .jsonl.zst; - is standard input), in any order. Lines that are
+    no events are named on standard error, counted and passed over.
 
     \b
-    Example:  python -m examples.bank_calls calls.csv | floorpulse replay -
+    Example:  python -m examples.bank_calls calls.csv | floorpulse replay - --interval 1d
     """
     from streams.replay import run_replay
+    from streams.report import Frame
 
-    run_replay(paths, _load(settings_file, None), as_json)
+    frame = Frame(_INTERVALS_MIN[interval] * 60_000, from_ms, to_ms)
+    sys.exit(run_replay(paths, _load(settings_file, None), as_json, frame, as_of_ms, max_invalid / 100))
 
 
 @main.command()
@@ -166,6 +216,46 @@ def _log_to_stderr() -> None:
     logging.getLogger("floorpulse").setLevel(logging.INFO)
     logging.getLogger("kafka").setLevel(logging.CRITICAL)  # what it fails at is raised, and said in one line
     logging.getLogger("aiokafka.consumer.group_coordinator").addFilter(_StartingGroup())
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list with all that is known of each metric.")
+def metrics(as_json: bool) -> None:
+    """List the catalogue: every metric, its unit, what it counts by, and its formula.
+
+    Counts and ratios say by what time they count: `flow` when it happened, `cohort` by the entry into the queue, `live` now.
+    """
+    from models.catalogue import METRICS
+
+    if as_json:
+        names = ("name", "unit", "attribution", "help", "formula", "source")
+        click.echo(orjson.dumps([{name: getattr(metric, name) for name in names} for metric in METRICS]))
+        return
+    table = Table("metric", "unit", "by", "formula", box=SIMPLE, padding=(0, 0))
+    for metric in METRICS:
+        table.add_row(metric.name, metric.unit, metric.attribution, metric.formula)
+    Console(highlight=False).print(table)
+
+
+@main.group()
+def config() -> None:
+    """Check and show the settings."""
+
+
+@config.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def check(file: Path) -> None:
+    """Check a settings file; exit code 2 and one line where something is wrong."""
+    load(file, {})
+    click.echo(f"{file}: right")
+
+
+@config.command()
+@_SETTINGS
+@_BOOTSTRAP
+def show(settings_file: Path | None, bootstrap: str | None) -> None:
+    """Print the settings in force as TOML: the defaults, the file over them, the environment over both."""
+    click.echo(tomli_w.dumps(_load(settings_file, bootstrap).model_dump()), nl=False)
 
 
 def _load(path: Path | None, bootstrap: str | None) -> Settings:

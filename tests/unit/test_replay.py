@@ -15,15 +15,23 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
+
+if sys.version_info >= (3, 14):
+    from compression.zstd import compress
+else:
+    from backports.zstd import compress
 
 from models.catalogue import METRICS, Goals
 from models.errors import ConfigError
 from models.events import ContactEvent, encode
 from models.partition import Counts, Letter
 from models.settings import Settings
+from streams.cli import Moment
 from streams.replay import Replay, open_events, run_replay
-from tests.unit.builders import answered, ended, queued
+from streams.report import Frame
+from tests.unit.builders import START_MS, answered, ended, ms, queued
 
 DAY: list[ContactEvent] = [
     queued(0, c="a"), answered(10, c="a"), ended(70, c="a"),
@@ -38,9 +46,11 @@ def lines(events: Iterable[ContactEvent] = DAY) -> list[bytes]:
     return [encode("call", event) + b"\n" for event in events]
 
 
-def replay_of(*files: Iterable[bytes], goals: Goals | None = None) -> tuple[Replay, list[tuple[str, Letter]]]:
+def replay_of(
+    *files: Iterable[bytes], goals: Goals | None = None, frame: Frame | None = None, as_of_ms: int | None = None
+) -> tuple[Replay, list[tuple[str, Letter]]]:
     refused: list[tuple[str, Letter]] = []
-    replay = Replay(goals or Goals(), lambda where, letter: refused.append((where, letter)))
+    replay = Replay(goals or Goals(), lambda where, letter: refused.append((where, letter)), frame or Frame(), as_of_ms)
     for number, file in enumerate(files):
         replay.read(f"file{number}", file)
     return replay, refused
@@ -249,3 +259,119 @@ def test_a_packed_file_that_is_damaged_is_said_in_words(tmp_path: Path, content:
     file.write_bytes(content)
     with pytest.raises(ConfigError, match=r"day\.jsonl\.gz: cannot be read: "):
         run_replay([str(file)], Settings(), as_json=True)
+
+
+# ---------------------------------------------------------------- what of it: intervals, limits, as of
+
+
+def framed(
+    interval_s: int = 900, from_s: int | None = None, to_s: int | None = None, as_of_s: int | None = None
+) -> Any:
+    """Report the day in another frame; times in seconds after 06:00."""
+    limits = (None if at is None else ms(at) for at in (from_s, to_s))
+    frame = Frame(1_000 * interval_s, *limits)
+    return replay_of(lines(), frame=frame, as_of_ms=None if as_of_s is None else ms(as_of_s))[0].report()
+
+
+def test_longer_intervals_are_the_sums_of_the_quarters() -> None:
+    hourly = framed(3_600)
+    assert [(one["queue"], one["interval_start"], one["interval_seconds"]) for one in hourly["rows"]] == [
+        ("sales", FIRST, 3_600),
+        ("tech", FIRST, 3_600),
+    ]
+    sales, quarters = row(hourly["rows"], "sales", FIRST), [one for one in report()["rows"] if one["queue"] == "sales"]
+    for name in ("offered", "answered", "abandoned", "handled", "talk", "answer_wait", "cohort_abandoned"):
+        assert sales[name] == sum(one[name] for one in quarters)
+    assert sales["asa"] == (10 + 20) / 2
+    assert (sales["max_wait"], sales["wait_p50"], sales["wait_p90"]) == (1_000, 10, 20)
+    assert hourly["totals"] == report()["totals"]
+
+
+def test_only_the_intervals_that_were_asked_for() -> None:
+    """From 06:15 to 06:45: b was answered and c abandoned, b talks at the end, d was not there yet."""
+    found = framed(from_s=900, to_s=2_700)
+    assert {one["interval_start"] for one in found["rows"]} == {SECOND, THIRD}
+    whole = report()["rows"]
+    assert [one for one in whole if one["interval_start"] in (SECOND, THIRD)] == found["rows"]
+    sales = total(found, "sales")
+    assert (sales["offered"], sales["answered"], sales["abandoned"]) == (1, 1, 1)
+    assert (sales["cohort_answered"], sales["cohort_abandoned"]) == (0, 1)
+    assert (sales["waiting"], sales["in_progress"]) == (0, 1)
+    assert (total(found, "tech")["offered"], total(found, "tech")["waiting"]) == (0, 0)
+
+
+def test_as_of_then_nothing_later_is_known() -> None:
+    """At 06:16:40 c waits for 100 s and b talks; nobody has hung up."""
+    found = framed(as_of_s=1_000)
+    assert found["as_of"] == "2024-06-10T06:16:40.000Z"
+    sales = total(found, "sales")
+    assert (sales["waiting"], sales["longest_wait"], sales["in_progress"], sales["abandoned"]) == (1, 100, 1, 0)
+    assert (sales["cohort_waiting"], sales["sl_v9_negative"]) == (1, 2 / 3)  # c has passed the 20 s
+    assert found["quality"]["events"] == 6
+    assert {one["queue"] for one in found["totals"]} == {"sales", None}
+
+
+def test_as_of_a_later_time_waits_grow_without_events() -> None:
+    assert total(framed(as_of_s=3_600), "tech")["longest_wait"] == 600
+
+
+@pytest.mark.parametrize(
+    ("interval_s", "from_s", "to_s", "words"),
+    [
+        (900, 60, None, "--from 2024-06-10T06:01:00.000Z: not the start of an interval of 15 minutes (UTC)"),
+        (3_600, None, 900, "--to 2024-06-10T06:15:00.000Z: not the start of an interval of 60 minutes (UTC)"),
+        (900, 900, 900, "--to 2024-06-10T06:15:00.000Z: not after --from 2024-06-10T06:15:00.000Z"),
+    ],
+)
+def test_limits_that_are_none(interval_s: int, from_s: int | None, to_s: int | None, words: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        framed(interval_s, from_s, to_s)
+    assert str(refused.value) == words
+
+
+@pytest.mark.parametrize(("max_invalid", "code"), [(0.5, 0), (0.12, 0), (0.1, 3), (0, 3)])
+def test_too_many_invalid_lines_are_an_exit_code(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], max_invalid: float, code: int
+) -> None:
+    """One of nine lines."""
+    recorded = tmp_path / "day.jsonl"
+    recorded.write_bytes(b"".join([*lines(), b"{}\n"]))
+    assert run_replay([str(recorded)], Settings(), as_json=True, max_invalid=max_invalid) == code
+    out, err = capsys.readouterr()
+    assert json.loads(out)["quality"]["invalid"] == 1
+    assert ("11.11% of the lines are no events, allowed: " in err) == (code == 3)
+
+
+def test_a_recording_packed_as_zst(tmp_path: Path) -> None:
+    packed = tmp_path / "day.jsonl.zst"
+    packed.write_bytes(compress(b"".join(lines())))
+    with open_events(str(packed)) as file:
+        assert list(file) == lines()
+
+
+@pytest.mark.parametrize("content", [b"plain text", compress(b"".join(lines()))[:-20]], ids=["plain", "cut off"])
+def test_a_damaged_zst_is_said_in_words(tmp_path: Path, content: bytes) -> None:
+    packed = tmp_path / "day.jsonl.zst"
+    packed.write_bytes(content)
+    with pytest.raises(ConfigError, match=r"day\.jsonl\.zst: cannot be read: "):
+        run_replay([str(packed)], Settings(), as_json=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "at_ms"),
+    [
+        ("2024-06-10", 1_717_977_600_000),
+        ("2024-06-10T06:15", START_MS + 900_000),
+        ("2024-06-10T08:15+02:00", START_MS + 900_000),
+        ("2024-06-10T06:15:00.500Z", START_MS + 900_500),
+        (str(START_MS), START_MS),
+    ],
+)
+def test_a_moment_in_words(text: str, at_ms: int) -> None:
+    assert Moment().convert(text, None, None) == at_ms
+
+
+@pytest.mark.parametrize("text", ["yesterday", "10.6.2024", "12", ""])
+def test_a_moment_that_is_none(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="is no time, allowed: "):
+        Moment().convert(text, None, None)
