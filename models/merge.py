@@ -12,9 +12,11 @@ from typing import Final
 from models import measures
 from models.contact import Key
 from models.measures import Cells, accumulate, added
-from models.panes import LIVE_PART, MINUTE_MS, QUARTER_MS, REST_PART, Live
-from models.partials import Partial, Progress, Source
+from models.panes import LIVE_PART, MINUTE_MS, QUARTER_MS, REST_PART, Live, Retention, left_tier
+from models.partials import Gone, Partial, Progress, Source
 
+FORGET_MS: Final = 10 * MINUTE_MS  # of event time
+RETENTION: Final = Retention()  # as stage 1 keeps panes in a worker
 _NO_LIVE: Final[list[Live]] = [{} for _ in range(measures.LIVE)]
 
 
@@ -116,6 +118,17 @@ class QueueState:
                 panes.pop(number, None)
         return None
 
+    def forget(self, source: Source, newest_ms: int) -> list[Gone]:
+        """Forget the parts of a source that are empty for good: else there were one for every minute that ever was."""
+        gone = [
+            part
+            for (known, part), partial in self._known.items()
+            if known == source and not partial.body and left_tier(part, newest_ms, RETENTION)
+        ]
+        for part in gone:
+            del self._known[source, part]
+        return [Gone(*self.key, part) for part in gone]
+
     def view(self) -> QueueView:
         """Return the figures as they stand."""
         if self._view is None:
@@ -132,9 +145,10 @@ class MergeState:
         self.queues: dict[Key, QueueState] = {}
         self.progress: dict[Source, Progress] = {}
         self._staged: defaultdict[Source, list[Partial]] = defaultdict(list)  # since their progress record
+        self._forgotten: dict[Source, int] = {}  # the newest event time when the past was forgotten last
 
-    def apply(self, source: Source, record: Partial | Progress) -> list[Partial]:
-        """Take the next record; return the partials to write back (see `QueueState.apply`)."""
+    def apply(self, source: Source, record: Partial | Progress) -> list[Partial | Gone]:
+        """Take the next record; return what is to be written back: repairs (see `QueueState.apply`), and what is gone."""
         if isinstance(record, Partial):
             self._staged[source].append(record)
             return []
@@ -149,8 +163,18 @@ class MergeState:
             told = partial.epoch <= record.epoch and partial.offset <= record.offset
             (said if told else waits).append(partial)
         self._staged[source] = waits
-        repairs = (self._queue((partial.queue, partial.channel)).apply(source, partial) for partial in said)
-        return [repair for repair in repairs if repair is not None]
+        newest_ms = self.progress[source].newest_ms
+        words: list[Partial | Gone] = []
+        for partial in said:
+            if partial.body and left_tier(partial.part, newest_ms, RETENTION):  # a zombie's: there may be no newer word
+                words.append(Gone(partial.queue, partial.channel, partial.part))
+            elif repair := self._queue((partial.queue, partial.channel)).apply(source, partial):
+                words.append(repair)
+        if newest_ms >= self._forgotten.get(source, 0) + FORGET_MS:
+            self._forgotten[source] = newest_ms
+            for queue in self.queues.values():
+                words += queue.forget(source, newest_ms)
+        return words
 
     def _queue(self, key: Key) -> QueueState:
         state = self.queues.get(key)

@@ -25,6 +25,14 @@ class Partial(msgspec.Struct, array_like=True, frozen=True, gc=False):
     body: dict[int, int] | list[Live]
 
 
+class Gone(msgspec.Struct, frozen=True, gc=False):
+    """A part that is to be said no more: it has left its tier for good, and its record may go."""
+
+    queue: str
+    channel: str
+    part: str
+
+
 class Progress(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """The end of a flush: all partials of the source up to `offset` were sent before it.
 

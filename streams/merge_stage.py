@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from models.merge import MergeState
-from models.partials import decode, encode, partial_key
+from models.partials import Gone, decode, encode, partial_key
 from sinks.prometheus import FloorView
 from streams.fold_stage import FoldStage, Produce
 from streams.outbox import Row
@@ -51,14 +51,14 @@ class MergeStage:
         self._changed = True
 
     def merge(self, partition: int, records: Iterable[Any]) -> Awaitable[None] | None:
-        """Take the records of one fetch; return what is to be awaited where a former owner's word must be repaired.
+        """Take the records of one fetch; return what is to be awaited where something must be written back.
 
         Raises `ValueError` where a record is none of ours.
         """
         held = self.owned.get(partition)
         if held is None:
             return None
-        state, repairs = held.state, []
+        state, rows = held.state, []
         for record in records:
             if record.offset <= state.offset:
                 continue
@@ -66,12 +66,11 @@ class MergeStage:
             if record.value is None:
                 continue
             source, body = decode(record.key, record.value)
-            repairs += [
-                Row(partial_key(source, (known.queue, known.channel), known.part), encode(known))
-                for known in state.apply(source, body)
-            ]
+            for word in state.apply(source, body):
+                key = partial_key(source, (word.queue, word.channel), word.part)
+                rows.append(Row(key, None if isinstance(word, Gone) else encode(word)))
         self._changed = True
-        return self._produce(PARTIALS, {partition: repairs}) if repairs else None
+        return self._produce(PARTIALS, {partition: rows}) if rows else None
 
     def publish(self, folding: FoldStage) -> None:
         """Replace the view where something changed."""
