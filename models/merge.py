@@ -16,7 +16,6 @@ from models.panes import LIVE_PART, MINUTE_MS, QUARTER_MS, REST_PART, Live, Rete
 from models.partials import Gone, Partial, Progress, Source
 
 FORGET_MS: Final = 10 * MINUTE_MS  # of event time
-RETENTION: Final = Retention()  # as stage 1 keeps panes in a worker
 _NO_LIVE: Final[list[Live]] = [{} for _ in range(measures.LIVE)]
 
 
@@ -118,12 +117,12 @@ class QueueState:
                 panes.pop(number, None)
         return None
 
-    def forget(self, source: Source, newest_ms: int) -> list[Gone]:
+    def forget(self, source: Source, newest_ms: int, retention: Retention) -> list[Gone]:
         """Forget the parts of a source that are empty for good: else there were one for every minute that ever was."""
         gone = [
             part
             for (known, part), partial in self._known.items()
-            if known == source and not partial.body and left_tier(part, newest_ms, RETENTION)
+            if known == source and not partial.body and left_tier(part, newest_ms, retention)
         ]
         for part in gone:
             del self._known[source, part]
@@ -138,10 +137,11 @@ class QueueState:
 
 
 class MergeState:
-    """One partition of the partials topic, a function of its log."""
+    """One partition of the partials topic, a function of its log; `retention` is that of stage 1."""
 
-    def __init__(self) -> None:
+    def __init__(self, retention: Retention | None = None) -> None:
         self.offset = -1
+        self._retention = retention or Retention()
         self.queues: dict[Key, QueueState] = {}
         self.progress: dict[Source, Progress] = {}
         self._staged: defaultdict[Source, list[Partial]] = defaultdict(list)  # since their progress record
@@ -166,14 +166,16 @@ class MergeState:
         newest_ms = self.progress[source].newest_ms
         words: list[Partial | Gone] = []
         for partial in said:
-            if partial.body and left_tier(partial.part, newest_ms, RETENTION):  # a zombie's: there may be no newer word
+            if partial.body and left_tier(
+                partial.part, newest_ms, self._retention
+            ):  # a zombie's: there may be no newer word
                 words.append(Gone(partial.queue, partial.channel, partial.part))
             elif repair := self._queue((partial.queue, partial.channel)).apply(source, partial):
                 words.append(repair)
         if newest_ms >= self._forgotten.get(source, 0) + FORGET_MS:
             self._forgotten[source] = newest_ms
             for queue in self.queues.values():
-                words += queue.forget(source, newest_ms)
+                words += queue.forget(source, newest_ms, self._retention)
         return words
 
     def _queue(self, key: Key) -> QueueState:

@@ -142,7 +142,7 @@ class _Report:
 
 
 def _views(state: PartitionState) -> list[QueueView]:
-    merge = MergeState()
+    merge = MergeState(state.settings.retention)
     for key, part in state.collect():
         merge.apply(_SOURCE, partials.partial(state, key, part))
     merge.apply(_SOURCE, partials.Progress(0, state.offset, state.newest, 0, state.counts, ""))

@@ -168,9 +168,9 @@ def live_of(view: QueueView) -> list[Counter[int]]:
 @given(st.data())
 def test_several_sources_merged_equal_all_events_in_one(data: st.DataObject) -> None:
     events = data.draw(days(within_s=7_200))
-    everything = MergeState()
+    everything = MergeState(FOREVER.retention)
     flush(fold([records(events)]), everything, 0)
-    merge = MergeState()
+    merge = MergeState(FOREVER.retention)
     for partition in range(3):
         ours = [event for event in events if int(event.contact_id[1:]) % 3 == partition]
         state = fold([])
@@ -228,7 +228,7 @@ def test_nobody_is_lost_in_any_quarter(events: list[ContactEvent]) -> None:
     """Cohort: offered = answered + abandoned + other exits + waiting, of those who entered in the quarter.
     Flow: waiting at its start + offered = answered + abandoned + other exits + waiting at its end."""
     state = fold([records(events)])
-    seen, merge = visits(state), MergeState()
+    seen, merge = visits(state), MergeState(FOREVER.retention)
     flush(state, merge, 0)
     for key, view in views(merge).items():
         of_queue = [(entry, exit_) for other, entry, exit_ in seen if other == key]
