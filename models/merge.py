@@ -92,12 +92,13 @@ class QueueState:
     def apply(self, source: Source, partial: Partial) -> Partial | None:
         """Take what a source says now instead of what it said before.
 
-        Returns the partial to write back where this one is a former owner's last word: older in the log and of an
-        older epoch. An older one of a newer epoch comes from an owner that is catching up, and is left alone.
+        Returns the partial to write back where this one is older in the log and must not be its key's last word: a former
+        owner's, or, of the same epoch, a repair that came too late. An older one of a newer epoch comes from an owner that
+        is catching up, and is left alone.
         """
         known = self._known.get((source, partial.part))
         if known is not None and partial.offset < known.offset:
-            return known if partial.epoch < known.epoch else None
+            return known if partial.epoch <= known.epoch else None
         self._known[source, partial.part] = partial
         self._view = None
         if isinstance(partial.body, list) or partial.part == LIVE_PART:

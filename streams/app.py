@@ -32,6 +32,7 @@ from streams.snapshots import Snapshots
 
 TICK_S: Final = 0.02
 PUBLISH_S: Final = 0.1
+STOP_S: Final = 8.0
 BATCH_BYTES: Final = 256 << 10
 REQUEST_BYTES: Final = 2 << 20  # a dead letter is a little larger than the largest record
 QUEUED_BATCHES: Final = 16  # that wait for an agent, of all its partitions
@@ -59,6 +60,20 @@ class WorkerApp(faust.App):  # type: ignore[misc]  # Faust has no types we follo
         """End the worker."""
         fail("Faust", reason)
 
+    def _crash(self, reason: BaseException) -> None:
+        """End the worker where one of Faust's services crashed: it calls this of its parents, not `crash`."""
+        fail("Faust", reason)
+
+    async def on_first_start(self) -> None:
+        """Begin to show that the loop moves: Faust starts the app's tasks only after the first recovery."""
+        await super().on_first_start()
+        self.add_future(self.placement.show_life())
+
+    async def on_stop(self) -> None:
+        """Stop, but not for longer than `STOP_S`: nothing has to be saved, and Kafka may be down."""
+        asyncio.get_running_loop().call_later(STOP_S, os._exit, 0)
+        await super().on_stop()
+
 
 class Worker:
     """One worker: both stages, their timers, and what it shows."""
@@ -70,11 +85,12 @@ class Worker:
         self.app.placement = self
         snapshots = Snapshots(self.app, partitions)
         self.folding = FoldStage(topics.CALLS, settings.fold(), snapshots, self._produce, self._highwater, partitions)
-        self.merging = MergeStage(self._produce)
+        self.merging = MergeStage(self._produce, self.folding.written_settings)
         agents.install(self.app, self.folding, self.merging, fail)
         collector = FloorCollector(lambda: self.merging.view, _now_ms, settings.goals(), settings.site)
         self.web = web.WebThread(opened, collector, lambda: self.merging.view)
         self.app.on_partitions_revoked.connect(self._stop_folding)
+        self.app.on_partitions_assigned.connect(self._stop_showing)
         self.app.task(self._keep_time)
 
     async def positions(self, assigned: set[TP], ends: Mapping[TP, int]) -> Mapping[TP, int]:
@@ -93,6 +109,11 @@ class Worker:
         log.info("assigned sources=%d partials=%d", len(sources), len(partials))
         return positions
 
+    async def _stop_showing(self, _app: Any, assigned: set[TP], **_kwargs: Any) -> None:
+        """Show no queue that went elsewhere, while the changelogs are read: its new owner shows it by then."""
+        self.merging.drop_all_but({tp.partition for tp in assigned if tp.topic == topics.PARTIALS})
+        self.merging.publish(self.folding)
+
     async def _stop_folding(self, *_args: Any, **_kwargs: Any) -> None:
         self.folding.active = False
 
@@ -108,7 +129,12 @@ class Worker:
                     self.merging.publish(self.folding)
             except Exception as error:
                 fail("flush", error)
-            self.web.alive_at = now
+            await asyncio.sleep(TICK_S)
+
+    async def show_life(self) -> None:
+        """Tell the web thread, over and over, that the loop moves."""
+        while True:
+            self.web.alive_at = time.monotonic()
             await asyncio.sleep(TICK_S)
 
     async def _produce(self, topic: str, rows: Rows) -> None:

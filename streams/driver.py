@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, Protocol
 
 from aiokafka.consumer import fetcher
+from faust.tables import recovery
 from faust.transport.drivers import aiokafka as stock
 from faust.types.tuples import TP, ConsumerMessage
 
@@ -97,6 +98,21 @@ def _record(partition_records: Any, tp: TP, record: Any) -> Any:
 
 
 fetcher.PartitionRecords._consumer_record = _record
+
+_stock_wait = recovery.Recovery._wait
+
+
+async def _wait(self: Any, awaited: Any, timeout: float | None = None) -> None:
+    """End the worker where the time is up: stock Faust takes that for a stop, ends its recovery and lives on, deaf."""
+    try:
+        await _stock_wait(self, awaited, timeout)
+    except recovery.ServiceStopped:
+        if timeout is not None and not (self.should_stop or self.app.should_stop):
+            await self.app.crash(TimeoutError(f"Kafka did not answer within {timeout:.0f} s in a recovery"))
+        raise
+
+
+recovery.Recovery._wait = _wait
 
 
 def _batch(tp: TP, records: list[Any], generation: int) -> ConsumerMessage:

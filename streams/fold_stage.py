@@ -69,7 +69,7 @@ class FoldStage:
         self.owned: dict[int, Owned] = {}
         self.active = False  # between a revocation and the next assignment nothing is folded or sent
         self._settings = settings
-        self._written = msgspec.json.encode(settings).decode()
+        self.written_settings = msgspec.json.encode(settings).decode()
         self._snapshots = snapshots
         self._produce = produce
         self._highwater = highwater
@@ -96,10 +96,10 @@ class FoldStage:
     def _restore(self, partition: int) -> PartitionState:
         state = PartitionState(self._decode, self._settings)
         for manifest, body in self._snapshots.newest(self.topic, partition):
-            if manifest.settings != self._written:
+            if manifest.settings != self.written_settings:
                 raise ConfigError(
                     f"folding: the state of {self.topic}[{partition}] was folded with {manifest.settings}, "
-                    f"not with {self._written}; set it back: folded with both, the figures would be neither's"
+                    f"not with {self.written_settings}; set it back: folded with both, the figures would be neither's"
                 )
             state.restore(body)
             break
@@ -175,6 +175,8 @@ class FoldStage:
             self._flushed_at = time.monotonic()
             self._next_flush = now + max(FLUSH_S, FLUSH_SHARE * (self._flushed_at - now))
         for owned in self.owned.values():
+            if owned.saving is not None and owned.saving.done() and not owned.saving.cancelled():
+                owned.saving.result()  # a failed save ends the worker, as a failed flush does
             if (
                 now - owned.saved_at >= owned.next_save_s
                 and owned.saving is None
@@ -202,7 +204,8 @@ class FoldStage:
         for key, part in changed:
             value = encode(partial(state, key, part, epoch))
             rows[place(key[0].encode(), self._partitions)].append(Row(partial_key(source, key, part), value))
-        progress = Progress(epoch, state.offset, state.newest, owned.caught_up_ms, state.counts, self._written)
+        newest_ms = min(state.newest, int(time.time() * 1_000))  # a source's clock may be ahead; freshness must not be
+        progress = Progress(epoch, state.offset, newest_ms, owned.caught_up_ms, state.counts, self.written_settings)
         for target in range(self._partitions):
             rows[target].append(Row(progress_key(source), encode(progress)))
         owned.flushing = asyncio.ensure_future(self._send(owned, rows))
@@ -214,12 +217,12 @@ class FoldStage:
     def _save(self, owned: Owned, now: float) -> None:
         body = owned.state.snapshot(owned.in_flight)
         owned.next_save_s = max(SNAPSHOT_S, SNAPSHOT_SHARE * (time.monotonic() - now) * len(self.owned))
-        letters, owned.letters = owned.letters, []
+        letters = owned.letters = [letter for letter in owned.letters if not letter.done()]
         owned.saving = asyncio.ensure_future(self._write(owned, owned.state.offset, body, letters))
 
     async def _write(self, owned: Owned, offset: int, body: bytes, letters: list[asyncio.Task[None]]) -> None:
         await asyncio.gather(*letters)  # a snapshot must not forget a refused record that was not handed on
-        await self._snapshots.save(owned.owner, offset, body, self._written)
+        await self._snapshots.save(owned.owner, offset, body, self.written_settings)
         owned.saved_offset, owned.saved_at, owned.saving = offset, time.monotonic(), None
 
     def views(self) -> tuple[SourceView, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from models.errors import ConfigError
 from models.merge import MergeState
 from models.partials import Gone, decode, encode, partial_key
 from sinks.prometheus import FloorView
@@ -22,6 +23,7 @@ class Merging:
 
     end: int
     state: MergeState = field(default_factory=MergeState)
+    agreed: bool = False  # those who wrote the past fold with our settings
 
     @property
     def ready(self) -> bool:
@@ -32,10 +34,11 @@ class Merging:
 class MergeStage:
     """The partitions of the partials that this worker owns."""
 
-    def __init__(self, produce: Produce) -> None:
+    def __init__(self, produce: Produce, settings: str) -> None:
         self.owned: dict[int, Merging] = {}
         self.view = FloorView()
         self._produce = produce
+        self._settings = settings
         self._changed = True
 
     def take(self, partition: int, end: int) -> int:
@@ -53,7 +56,8 @@ class MergeStage:
     def merge(self, partition: int, records: Iterable[Any]) -> Awaitable[None] | None:
         """Take the records of one fetch; return what is to be awaited where something must be written back.
 
-        Raises `ValueError` where a record is none of ours.
+        Raises `ValueError` where a record is none of ours, and `ConfigError` where those who wrote the past fold with other
+        settings: so who comes later is refused.
         """
         held = self.owned.get(partition)
         if held is None:
@@ -70,7 +74,18 @@ class MergeStage:
                 key = partial_key(source, (word.queue, word.channel), word.part)
                 rows.append(Row(key, None if isinstance(word, Gone) else encode(word)))
         self._changed = True
+        if held.ready and not held.agreed:
+            self._check_settings(held)
         return self._produce(PARTIALS, {partition: rows}) if rows else None
+
+    def _check_settings(self, held: Merging) -> None:
+        for source, progress in held.state.progress.items():
+            if progress.settings != self._settings:
+                raise ConfigError(
+                    f"folding: {source[0]}[{source[1]}] is folded with {progress.settings}, not with {self._settings}; "
+                    "all workers need the same settings under folding"
+                )
+        held.agreed = True
 
     def publish(self, folding: FoldStage) -> None:
         """Replace the view where something changed."""

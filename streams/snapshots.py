@@ -178,7 +178,7 @@ class Snapshots:
             epoch = int(parts[1] if parts[0] == "manifest" else parts[0])
             if key.decode().startswith(prefix) and epoch <= owner.epoch:
                 await self._send(owner.partition, key, None)
-                del rows[key]
+                rows.pop(key, None)
 
     async def _send(self, partition: int, key: bytes, value: bytes | None) -> Any:
         """Hand a row to the producer; awaiting what is returned waits for its acknowledgement."""

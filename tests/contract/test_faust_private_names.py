@@ -21,6 +21,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.default_records import DefaultRecordBatch
 from faust.sensors.monitor import Monitor
 from faust.stores import base, memory
+from faust.tables import recovery
 from faust.transport import consumer as stock_consumer
 from faust.transport.drivers import aiokafka as stock
 from faust.types.tuples import TP, ConsumerMessage
@@ -380,3 +381,33 @@ def test_records_of_other_topics_are_copied_as_ever() -> None:
     plain = SimpleNamespace(_key_deserializer=None, _value_deserializer=None)
     copied = fetcher.PartitionRecords._consumer_record(plain, OWN, parsed)
     assert (copied.topic, copied.partition, copied.offset, copied.key, copied.value) == (*OWN, 0, b"k", b"v")
+
+
+def test_a_recovery_that_waits_too_long_ends_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stock Faust takes the end of the time for a stop, and its recovery task ends for good."""
+    said: list[BaseException] = []
+
+    async def crash(_self: WorkerApp, reason: BaseException) -> None:
+        said.append(reason)
+
+    async def run() -> None:
+        made = app()
+        with pytest.raises(recovery.ServiceStopped):
+            await made.tables.recovery._wait(asyncio.sleep(10), timeout=0.01)
+
+    monkeypatch.setattr(WorkerApp, "crash", crash)
+    asyncio.run(run())
+    [reason] = said
+    assert isinstance(reason, TimeoutError)
+
+
+def test_a_service_that_crashes_tells_its_parents(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[BaseException] = []
+    monkeypatch.setattr(WorkerApp, "_crash", lambda _self, reason: said.append(reason))
+
+    async def run() -> None:
+        made = app()
+        await made.tables.recovery.crash(OSError("gone"))
+
+    asyncio.run(run())
+    assert [str(reason) for reason in said] == ["gone"]

@@ -153,3 +153,32 @@ def test_a_worker_ends_when_asked_to(kafka_broker: KafkaBroker, tmp_path: Path, 
 def complaints(worker: Worker) -> list[str]:
     """Return what a worker wrote but for its own information."""
     return [line for line in worker.stderr().splitlines() if " INFO floorpulse " not in line]
+
+
+def test_a_worker_ends_when_asked_to_though_kafka_is_down(kafka_broker: KafkaBroker, tmp_path: Path) -> None:
+    bootstrap = kafka_broker.bootstrap
+    harness.ensure_topics(bootstrap)
+    with Worker(bootstrap, tmp_path / "worker.log") as worker:
+        worker.wait_ready()
+        kafka_broker.stop()
+        assert worker.terminate(STOP_S + 5) == 0
+
+
+def test_a_worker_with_other_fold_settings_is_refused(kafka_broker: KafkaBroker, tmp_path: Path) -> None:
+    bootstrap = kafka_broker.bootstrap
+    harness.ensure_topics(bootstrap)
+    other = tmp_path / "other.toml"
+    other.write_text("[folding]\nlateness_h = 1\n")
+    with (
+        Worker(bootstrap, tmp_path / "worker.log") as worker,
+        Worker(bootstrap, tmp_path / "other.log", options=("--settings", str(other))) as late_comer,
+    ):
+        late_comer.kill()
+        worker.wait_ready()
+        harness.settle(bootstrap, worker)
+        late_comer.start()
+        assert late_comer.ended(60) == 2
+        [line] = complaints(late_comer)
+    assert line.startswith("floorpulse: folding: ")
+    assert '"lateness_ms":21600000' in line
+    assert '"lateness_ms":3600000' in line

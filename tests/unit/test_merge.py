@@ -203,6 +203,14 @@ def test_who_saw_more_of_the_log_is_right(epoch: int, offset: int, stands: bool,
     assert state.view().total == {OFFERED: 7 if stands else 1}
 
 
+def test_a_repair_that_came_too_late_is_itself_repaired() -> None:
+    """The owner said 3 at 30 before the repair with its 2 of 20 reached the log: compaction would keep the 2."""
+    state = merged(offered(2, 20, epoch=2), progress(20, epoch=2), offered(3, 30, epoch=2), progress(30, epoch=2))
+    state.apply(SOURCE, offered(2, 20, epoch=2))
+    assert state.apply(SOURCE, progress(31, epoch=2)) == [offered(3, 30, epoch=2)]
+    assert shown(state) == 3
+
+
 def test_a_zombies_last_flush_is_answered_with_the_newer_words() -> None:
     """Owner 2 flushed at 50; then what owner 1 sent at 40 comes through, of a part that is known and of one that is not."""
     newer = offered(1, 50, epoch=2)
