@@ -36,7 +36,6 @@ def scrape() -> dict[str, float]:
 
 def _fold(state: PartitionState, merge: MergeState, records: list[Line]) -> FloorView:
     state.fold(records)
-    for key, part in state.collect():
-        merge.apply(_SOURCE, partials.partial(state, key, part))
-    merge.apply(_SOURCE, partials.Progress(0, state.offset, state.newest, 0, state.counts, ""))
+    for record in partials.flush(state):
+        merge.apply(_SOURCE, record)
     return FloorView(tuple(merge.views()), recovering=False)

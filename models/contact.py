@@ -151,13 +151,16 @@ class Contact:
 
         Of two facts with the same id the weightier one stands, so the order of merging does not matter.
         """
-        facts = {held[MARK]: held for held in self.facts()}
+        held = self.facts()
+        facts = {known[MARK]: known for known in held}
         same = facts.get(fact[MARK])
         if same is not None and weight(same) >= weight(fact):
             return False
-        out.take_back(self._read_all(facts.values()))
+        out.take_back(self._read_all(held))
         facts[fact[MARK]] = fact
-        out.add(self._read_all(facts.values()))
+        in_order = sorted(facts.values(), key=lambda known: known[:PLACE])
+        self.count, self.encoded = encoded_of(pack(in_order))
+        out.add(self._read_all(in_order))
         return True
 
     def facts(self) -> list[Fact]:
@@ -181,11 +184,9 @@ class Contact:
             self._read(fact, out)
             yield fact[0], out
 
-    def _read_all(self, facts: Iterable[Fact]) -> Contribution:
-        """Become the record of these facts; return their contribution."""
-        in_order = sorted(facts, key=lambda fact: fact[:PLACE])
+    def _read_all(self, in_order: Iterable[Fact]) -> Contribution:
+        """Read the facts anew, from the first; return their contribution."""
         self._forget()
-        self.count, self.encoded = encoded_of(pack(in_order))
         out = Contribution()
         for fact in in_order:
             self._read(fact, out)

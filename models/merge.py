@@ -35,10 +35,6 @@ class QueueView:
         first, last = window_start_ms(now_ms, minutes) // MINUTE_MS, now_ms // MINUTE_MS
         return [self.minutes[minute] for minute in range(first, last + 1) if minute in self.minutes]
 
-    def window(self, now_ms: int, minutes: int) -> Cells:
-        """Return the sums of the last `minutes` minutes."""
-        return _sum(self.panes(now_ms, minutes))
-
     def quarter(self, start_ms: int) -> Cells:
         """Return the sums of the quarter of an hour that starts at `start_ms`."""
         quarter = start_ms // QUARTER_MS
@@ -167,9 +163,8 @@ class MergeState:
         newest_ms = self.progress[source].newest_ms
         words: list[Partial | Gone] = []
         for partial in said:
-            if partial.body and left_tier(
-                partial.part, newest_ms, self._retention
-            ):  # a zombie's: there may be no newer word
+            past = left_tier(partial.part, newest_ms, self._retention)
+            if past and partial.body:  # a zombie's: there may be no newer word
                 words.append(Gone(partial.queue, partial.channel, partial.part))
             elif repair := self._queue((partial.queue, partial.channel)).apply(source, partial):
                 words.append(repair)

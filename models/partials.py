@@ -4,6 +4,8 @@ A partial carries a whole part, never a change: it replaces what the same source
 of the log (the higher offset) is right, since a part is a function of the log's prefix.
 """
 
+from collections.abc import Iterator
+
 import msgspec
 
 from models.contact import Key
@@ -56,6 +58,13 @@ def partial(state: PartitionState, key: Key, part: str, epoch: int = 0) -> Parti
     """Return a part of a partition's state as it stands now."""
     panes = state.panes.queues.get(key)
     return Partial(*key, part, epoch, state.offset, panes.part(part) if panes else {})
+
+
+def flush(state: PartitionState) -> Iterator[Partial | Progress]:
+    """Yield all that changed since the last flush, and the progress record that ends it, for a stage 2 without Kafka."""
+    for key, part in state.collect():
+        yield partial(state, key, part)
+    yield Progress(0, state.offset, state.newest, 0, state.counts, "")
 
 
 def partial_key(source: Source, key: Key, part: str) -> bytes:

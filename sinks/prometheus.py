@@ -169,32 +169,26 @@ class _Families:
             labels, queue.open_now(measures.IN_PROGRESS, now_ms)
         )
         oldest_ms = queue.oldest_start_ms(measures.WAITING, now_ms)
-        oldest = self._gauge(
+        self._add(
             "cc_queue_oldest_wait_start_timestamp_seconds",
             "Entry of the contact that waits longest; none waiting: no sample",
+            labels,
+            None if oldest_ms is None else oldest_ms / 1_000,
         )
-        if oldest_ms is not None:
-            oldest.add_metric(labels, oldest_ms / 1_000)
 
     def add_window(self, labels: list[str], window_min: int, found: Amounts) -> None:
         for metric in catalogue.METRICS:
             if window_min in metric.windows_min and metric.attribution != "live":
-                self._windowed(metric, labels, window_min, found)
+                by = "entered" if metric.attribution == "cohort" else "counted"
+                text = f"{metric.help}, {by} in the last {window_min} min: {metric.formula}"
+                self._add(windowed_name(metric, window_min), text, labels, metric.value(found))
         headline = catalogue.BY_NAME[self.goals.headline]
-        value = headline.value(found)
-        family = self._gauge(
-            f"cc_service_level_{window_min}m_ratio",
-            f"Service level, entered in the last {window_min} min: {headline.formula}",
-        )
-        if value is not None:
-            family.add_metric(labels, value)
+        text = f"Service level, entered in the last {window_min} min: {headline.formula}"
+        self._add(f"cc_service_level_{window_min}m_ratio", text, labels, headline.value(found))
 
-    def _windowed(self, metric: Metric, labels: list[str], window_min: int, found: Amounts) -> None:
-        by = "entered" if metric.attribution == "cohort" else "counted"
-        family = self._gauge(
-            windowed_name(metric, window_min), f"{metric.help}, {by} in the last {window_min} min: {metric.formula}"
-        )
-        value = metric.value(found)
+    def _add(self, name: str, text: str, labels: list[str], value: float | None) -> None:
+        """Add a sample to a gauge; the family is there also where there is none to add."""
+        family = self._gauge(name, text)
         if value is not None:
             family.add_metric(labels, value)
 

@@ -140,8 +140,6 @@ class Worker:
     async def _produce(self, topic: str, rows: Rows) -> None:
         try:
             await produce(self.app.producer._ensure_producer(), topic, rows)
-        except asyncio.CancelledError:
-            raise
         except Exception as error:
             if self.app.should_stop:  # what is not acknowledged is sent again after the next start
                 raise asyncio.CancelledError from error

@@ -26,6 +26,10 @@ _SETTINGS = click.option(
     help="Settings in TOML (docs/settings.md).",
 )
 
+_WEB_PORT = click.option(
+    "--web-port", type=click.IntRange(1, 65_535), help="Port of /metrics; else the first free one of 9842 to 9851."
+)
+
 
 class _Commands(click.Group):
     """Ends every expected error with one line on standard error; exit code 2 where first something must be set right."""
@@ -74,9 +78,7 @@ def ensure(bootstrap: str | None, settings_file: Path | None) -> None:
 @main.command()
 @_BOOTSTRAP
 @_SETTINGS
-@click.option(
-    "--web-port", type=click.IntRange(1, 65_535), help="Port of /metrics; else the first free one of 9842 to 9851."
-)
+@_WEB_PORT
 def worker(bootstrap: str | None, settings_file: Path | None, web_port: int | None) -> None:
     """Fold the events of Kafka and serve /metrics, /healthz and /readyz on loopback.
 
@@ -153,7 +155,7 @@ def replay(
 @main.command()
 @_BOOTSTRAP
 @_SETTINGS
-@click.option("--input", "path", metavar="FILE", help="Recorded events (.jsonl, .jsonl.gz) instead of simulated ones.")
+@click.option("--input", "path", metavar="FILE", help="Recorded events (.jsonl, .gz, .zst) instead of simulated ones.")
 @click.option(
     "--speed",
     type=click.FloatRange(0.1, 10_000),
@@ -171,9 +173,7 @@ def replay(
 @click.option(
     "--seconds", type=click.FloatRange(1), help="End by itself after so long; exit code 1 if no figure moved."
 )
-@click.option(
-    "--web-port", type=click.IntRange(1, 65_535), help="Port of /metrics; else the first free one of 9842 to 9851."
-)
+@_WEB_PORT
 def demo(
     bootstrap: str | None,
     settings_file: Path | None,

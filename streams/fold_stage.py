@@ -26,8 +26,8 @@ from streams.topics import DEAD_LETTERS, LATE, PARTIALS
 
 FLUSH_S: Final = 0.1
 PROGRESS_S: Final = 1.0
-FLUSH_SHARE: Final = 30  # a flush that kept the loop for t is followed by the next after 30 t, or when it is quiet:
-# stage 2 reads it all too
+# A flush that kept the loop for t is followed by the next after 30 t, or when it is quiet: stage 2 reads it all too.
+FLUSH_SHARE: Final = 30
 CHECKED: Final = 1_000  # one record in so many is looked at for its place
 REASON_CHARACTERS: Final = 500
 SNAPSHOT_S: Final = 2.0

@@ -98,8 +98,7 @@ def run_replay(
     Returns the exit code: 3 where more than the share `max_invalid` of the lines were no events, else 0.
     """
     errors = Console(stderr=True, highlight=False)
-    name_it = lambda where, letter: print(f"{where}: {letter.reason}", file=sys.stderr)  # noqa: E731
-    replay = Replay(settings.goals(), name_it, frame or Frame(), as_of_ms)
+    replay = Replay(settings.goals(), _name_it, frame or Frame(), as_of_ms)
     with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
         for path in paths:
             with open_events(path) as file:
@@ -117,6 +116,10 @@ def run_replay(
     share = f"{replay.invalid_share:.2%} of the lines are no events, allowed: {max_invalid:.2%} (--max-invalid)"
     print(f"floorpulse: {share}", file=sys.stderr)
     return TOO_MANY_INVALID
+
+
+def _name_it(where: str, letter: Letter) -> None:
+    print(f"{where}: {letter.reason}", file=sys.stderr)
 
 
 def _watched(file: BinaryIO, path: str, progress: Progress) -> Iterator[bytes]:

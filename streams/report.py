@@ -6,7 +6,7 @@ by fact, as it stood then; with what became known later of earlier times.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any, Final
@@ -93,15 +93,8 @@ class _Report:
         rows = [row for start_ms in starts for row in self._interval(start_ms, start_ms + frame.interval_ms)]
         end_ms = now_ms if frame.to_ms is None else min(now_ms, frame.to_ms)
         self._live.advance(end_ms + 1 if end_ms == now_ms else end_ms)
-        totals = self._totals(frame.from_ms or 0, frame.to_ms or now_ms + 1, end_ms)
-        counts = self._state.counts
-        quality = {
-            "events": counts.events,
-            "duplicates": counts.duplicates,
-            "late": counts.late,
-            "invalid": counts.invalid,
-        }
-        return {"as_of": iso(now_ms), "rows": rows, "totals": totals, "quality": quality}
+        totals = self._totals(starts.start, frame.to_ms or now_ms + 1, end_ms)
+        return {"as_of": iso(now_ms), "rows": rows, "totals": totals, "quality": asdict(self._state.counts)}
 
     def _interval(self, start_ms: int, end_ms: int) -> Iterator[Row]:
         self._live.advance(end_ms)
@@ -143,9 +136,8 @@ class _Report:
 
 def _views(state: PartitionState) -> list[QueueView]:
     merge = MergeState(state.settings.retention)
-    for key, part in state.collect():
-        merge.apply(_SOURCE, partials.partial(state, key, part))
-    merge.apply(_SOURCE, partials.Progress(0, state.offset, state.newest, 0, state.counts, ""))
+    for record in partials.flush(state):
+        merge.apply(_SOURCE, record)
     return sorted(merge.views(), key=lambda view: (view.queue, view.channel))
 
 
@@ -163,9 +155,8 @@ def _quarters(view: QueueView) -> Iterator[int]:
 def _cells(view: QueueView, start_ms: int, end_ms: int) -> Cells:
     """Return the sums of whole quarters of an hour."""
     total: Cells = {}
-    for quarter in sorted(set(_quarters(view))):
-        if start_ms <= quarter * QUARTER_MS < end_ms:
-            accumulate(total, view.quarter(quarter * QUARTER_MS))
+    for quarter_ms in range(start_ms, end_ms, QUARTER_MS):
+        accumulate(total, view.quarter(quarter_ms))
     return total
 
 
