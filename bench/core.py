@@ -7,7 +7,7 @@ from io import BytesIO
 from itertools import islice
 
 from bench.traffic import calls
-from models.events import decoder, encode
+from models.codec import decoder, encode
 from models.partition import Line, PartitionState
 
 CALLS = 60_000

@@ -5,7 +5,7 @@ import time
 from bench.traffic import calls
 from models import partials
 from models.catalogue import Goals
-from models.events import decoder, encode
+from models.codec import decoder, encode
 from models.merge import MergeState
 from models.partition import Line, PartitionState
 from sinks.exposition import TextWriter

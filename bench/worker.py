@@ -14,7 +14,7 @@ from pathlib import Path
 from aiokafka import AIOKafkaProducer
 
 from bench.traffic import calls
-from models.events import encode
+from models.codec import encode
 from streams.fold_stage import place
 from streams.outbox import Row, produce
 from streams.topics import CALLS

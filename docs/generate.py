@@ -10,6 +10,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,13 +19,12 @@ from msgspec import inspect as types
 from prometheus_client.core import Metric as Family
 
 from models.catalogue import METRICS, Goals, Metric
-from models.events import CONTACT_EVENTS, ContactEvent, Event, event_type
+from models.events import EVENTS, ContactEvent, Event, event_type
 from models.merge import QueueView
 from models.settings import Settings
 from sinks.prometheus import LABELS, FloorCollector, FloorView, SourceView
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-PREFIX: Final = "call"  # of the types on cc.calls
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?]) (?=[A-Z`])")
 _VARIABLE: Final = re.compile(r"FLOORPULSE_[A-Z_]+")
 
@@ -115,13 +115,15 @@ def exported_name(family: Family) -> str:
 # Events
 
 _EVENTS_INTRO: Final = """
-A record of the topic `cc.calls` is one JSON object, and its `type` says which of the events below it is.
+A record of a topic is one JSON object, and its `type` says which of the events below it is.
+On `cc.calls` the types begin with `call.`, and the channel is `voice` where an event names none.
+On `cc.chats` they begin with `chat.`, and it is `chat`.
 Fields that are not named here are ignored.
 A record that is no event, or has a value that is not allowed, becomes a dead letter.
 Where a field's default is null, null is allowed too.
 Times are integers, UTC epoch milliseconds, of when a thing happened, never of when it arrived.
 Events may come twice and in any order: the figures are the same.
-The JSON Schema is [schema/calls.schema.json](schema/calls.schema.json).
+The JSON Schemas are [calls.schema.json](schema/calls.schema.json) and [chats.schema.json](schema/chats.schema.json).
 """
 _FIELDS: Final = ("field", "type", "default")
 
@@ -134,14 +136,16 @@ def events_page() -> str:
         _prose(_doc(ContactEvent)),
         _fields(msgspec.structs.fields(ContactEvent)),
     )
-    sections = (block for event in CONTACT_EVENTS for block in _event(event))
-    return _page("models/events.py", "Call events", _EVENTS_INTRO.strip(), *common, *sections)
+    every = dict.fromkeys(event for events in EVENTS.values() for event in events)
+    sections = (block for event in every for block in _event(event))
+    return _page("models/events.py", "Call and chat events", _EVENTS_INTRO.strip(), *common, *sections)
 
 
 def _event(event: type[ContactEvent]) -> tuple[str, ...]:
     common = {field.name for field in msgspec.structs.fields(ContactEvent)}
     own = [field for field in msgspec.structs.fields(event) if field.name not in common]
-    head = (f"## `{event_type(PREFIX, event)}`", _prose(_doc(event)))
+    types = ", ".join(_code(event_type(prefix, event)) for prefix, events in EVENTS.items() if event in events)
+    head = (f"## {types}", _prose(_doc(event)))
     return (*head, _fields(own)) if own else head
 
 
@@ -166,6 +170,8 @@ def _words(info: types.Type) -> str:
             return f"string of {least} to {most} characters"
         case types.IntType(ge=least, lt=above) if above is not None:
             return f"integer, {least} to {above - 1}"
+        case types.IntType(ge=least, le=most) if most is not None:
+            return f"integer, {least} to {most}"
         case types.BoolType():
             return "`true` or `false`"
         case types.LiteralType(values=values):
@@ -179,22 +185,23 @@ def _doc(thing: type) -> str:
     return inspect.getdoc(thing) or ""
 
 
-def calls_schema() -> str:
-    """Return docs/schema/calls.schema.json: the JSON Schema of a record of cc.calls."""
-    _, components = msgspec.json.schema_components(CONTACT_EVENTS, ref_template="#/$defs/{name}")
+def schema_of(prefix: str) -> str:
+    """Return the JSON Schema of a record of the topic `cc.<prefix>s`."""
+    events = EVENTS[prefix]
+    _, components = msgspec.json.schema_components(events, ref_template="#/$defs/{name}")
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$comment": generated_from("models/events.py"),
-        "title": "A record of cc.calls",
-        "oneOf": [{"$ref": f"#/$defs/{event.__name__}"} for event in CONTACT_EVENTS],
-        "$defs": {event.__name__: _tagged(event, components[event.__name__]) for event in CONTACT_EVENTS},
+        "title": f"A record of cc.{prefix}s",
+        "oneOf": [{"$ref": f"#/$defs/{event.__name__}"} for event in events],
+        "$defs": {event.__name__: _tagged(prefix, event, components[event.__name__]) for event in events},
     }
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
-def _tagged(event: type[ContactEvent], schema: dict[str, Any]) -> dict[str, Any]:
+def _tagged(prefix: str, event: type[ContactEvent], schema: dict[str, Any]) -> dict[str, Any]:
     """Add the `type`, which an event has only on a topic."""
-    properties = {"type": {"const": event_type(PREFIX, event)}, **schema["properties"]}
+    properties = {"type": {"const": event_type(prefix, event)}, **schema["properties"]}
     return {**schema, "properties": properties, "required": ["type", *schema["required"]]}
 
 
@@ -273,7 +280,7 @@ def _assignments(fields: dict[str, Any]) -> str:
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "docs/metrics.md": metrics_page,
     "docs/events.md": events_page,
-    "docs/schema/calls.schema.json": calls_schema,
+    **{f"docs/schema/{prefix}s.schema.json": partial(schema_of, prefix) for prefix in EVENTS},
     "docs/settings.md": settings_page,
 }
 

@@ -13,7 +13,8 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
-from models.events import Answered, ContactEvent, Ended, Queued, Started, encode
+from models.codec import encode
+from models.events import Answered, ContactEvent, Ended, Queued, Started
 
 HALF_DAY_MS = 12 * 3_600_000
 

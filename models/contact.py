@@ -19,6 +19,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from models import facts as kinds
+from models.book import Key
 from models.facts import MARK, NO_FACTS, PLACE, Fact, encode_fact, encoded_of, pack, packed_of, unpack, weight
 from models.histogram import SECONDS, bucket_of
 from models.measures import (
@@ -44,7 +45,6 @@ from models.measures import (
     WRAP_UP_MS,
 )
 
-Key = tuple[str, str]  # queue and channel
 Cells = tuple[tuple[int, int], ...]  # cells and what to add to each
 Visit = tuple[Key, int, bool]  # queue and channel, entry in ms, whether it is offered (neither callback nor outbound)
 

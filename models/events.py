@@ -1,20 +1,17 @@
-"""What happens to a contact, one definition for each event, and the decoder of the source topics.
+"""What happens to a contact, one definition for each event.
 
-An event is a JSON object tagged by `type`: the topic's prefix and the event's name, as in `call.queued`.
-Unknown fields are ignored, unknown types and bad values refused in words. Times are integers, UTC epoch
-milliseconds, of when a thing happened, never of when it arrived. Field names and enumerations are those of
-docs/events.md; an enumerated value that the source knows and we do not is `other`, with the source's own
-word in `raw`.
+Times are integers, UTC epoch milliseconds, of when a thing happened, never of when it arrived. Field names and enumerations
+are those of docs/events.md; an enumerated value that the source knows and we do not is `other`, with the source's own word
+in `raw`. How events are written and read is in models/codec.py.
 """
 
-from collections.abc import Callable
-from typing import Annotated, Any, Literal, Union
+import re
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
 from models import facts
-from models.errors import DecodeError
 from models.facts import Fact, mark_of
 
 Id = Annotated[str, Meta(min_length=1, max_length=128)]
@@ -23,6 +20,11 @@ Count = Annotated[int, Meta(ge=0, lt=1 << 53)]  # what every JSON reader holds e
 Direction = Literal["inbound", "outbound", "callback", "other"]
 Priority = Literal["low", "normal", "high", "urgent", "other"]
 By = Literal["customer", "agent", "system", "other"]
+Author = Literal["customer", "agent", "bot", "system", "other"]
+DeclineReason = Literal["no_answer", "rejected", "busy", "error", "rescinded", "caller_left", "other"]
+BlockReason = Literal["queue_closed", "queue_full", "no_agent", "other"]
+TransferKind = Literal["blind", "consult", "queue", "external", "other"]
+AttemptResult = Literal["connected", "no_answer", "busy", "failed", "other"]
 Role = Literal["primary", "consult", "conference", "monitor", "coach", "other"]
 ExitReason = Literal[
     "abandoned",
@@ -101,6 +103,8 @@ class Queued(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=Tr
             self.queue,
             self.channel or channel,
             self.direction,
+            self.issue_type,
+            self.issue_reason,
         )
 
 
@@ -118,7 +122,7 @@ class Declined(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=
     """The offer ended without an answer. `rescinded` and `caller_left` are no fault of the person."""
 
     agent: Id
-    reason: Literal["no_answer", "rejected", "busy", "error", "rescinded", "caller_left", "other"] | None = None
+    reason: DeclineReason | None = None
 
     def fact(self, channel: str) -> Fact:
         return (self.at, self.seq, facts.DECLINED, mark_of(self.id), self.rev, self.agent, self.reason)
@@ -165,15 +169,15 @@ class Resumed(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=T
 
 
 class Transferred(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=True):
-    """The contact is sent on. The leg of `agent` ends where it is named."""
+    """The contact is sent on. The leg of `agent` ends where it is named; one whom `to_agent` was consulting takes over."""
 
     agent: Id | None = None
-    kind: Literal["blind", "consult", "queue", "external", "other"] | None = None
+    kind: TransferKind | None = None
     to_queue: Id | None = None
     to_agent: Id | None = None
 
     def fact(self, channel: str) -> Fact:
-        return (self.at, self.seq, facts.TRANSFERRED, mark_of(self.id), self.rev, self.agent, self.kind)
+        return (self.at, self.seq, facts.TRANSFERRED, mark_of(self.id), self.rev, self.agent, self.kind, self.to_agent)
 
 
 class Left(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=True):
@@ -199,11 +203,30 @@ class Exited(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=Tr
 class Blocked(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=True):
     """The contact was turned away before it could queue."""
 
-    reason: Literal["queue_closed", "queue_full", "no_agent", "other"]
+    reason: BlockReason
     queue: Id | None = None
 
     def fact(self, channel: str) -> Fact:
-        return (self.at, self.seq, facts.BLOCKED, mark_of(self.id), self.rev, self.queue, self.reason)
+        return (
+            self.at,
+            self.seq,
+            facts.BLOCKED,
+            mark_of(self.id),
+            self.rev,
+            self.queue,
+            self.channel or channel,
+            self.reason,
+        )
+
+
+class Message(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=True):
+    """Somebody writes to the others: a reply where it is by a person and the customer waits for one."""
+
+    by: Author
+    agent: Id | None = None
+
+    def fact(self, channel: str) -> Fact:
+        return (self.at, self.seq, facts.MESSAGE, mark_of(self.id), self.rev, self.by)
 
 
 class Ended(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=True):
@@ -224,10 +247,116 @@ class Wrapped(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=T
     resolved: bool | None = None
 
     def fact(self, channel: str) -> Fact:
-        return (self.at, self.seq, facts.WRAPPED, mark_of(self.id), self.rev, self.agent)
+        return (self.at, self.seq, facts.WRAPPED, mark_of(self.id), self.rev, self.agent, self.resolved)
 
 
-CONTACT_EVENTS: tuple[type[ContactEvent], ...] = (
+class Classified(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=True):
+    """What the contact is about, instead of what was said before."""
+
+    issue_type: Id | None = None
+    issue_reason: Id | None = None
+    product: Id | None = None
+
+    def fact(self, channel: str) -> Fact:
+        return (self.at, self.seq, facts.CLASSIFIED, mark_of(self.id), self.rev, self.issue_type, self.issue_reason)
+
+
+class Escalated(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=True):
+    """The contact is raised to a higher level."""
+
+    level: Id | None = None
+    to_queue: Id | None = None
+    to_agent: Id | None = None
+    reason: Id | None = None
+
+    def fact(self, channel: str) -> Fact:
+        return (self.at, self.seq, facts.ESCALATED, mark_of(self.id), self.rev)
+
+
+class SurveyOffered(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=True):
+    """The customer is asked for a rating. Without `queue` and `agent` it goes to the last handling of role `primary`."""
+
+    survey: Id | None = None
+    agent: Id | None = None
+    queue: Id | None = None
+
+    def fact(self, channel: str) -> Fact:
+        return (
+            self.at,
+            self.seq,
+            facts.SURVEY_OFFERED,
+            mark_of(self.id),
+            self.rev,
+            self.survey,
+            self.agent,
+            self.queue,
+        )
+
+
+class Rated(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=True):
+    """The customer's answer; of several to one survey the newest stands.
+
+    `csat` is a rating of 1 to `scale`; `nps` 0 to 10, how likely they recommend; `ces` 1 to 7, how easy it was; `resolved`
+    whether their matter is.
+    """
+
+    survey: Id | None = None
+    agent: Id | None = None
+    queue: Id | None = None
+    csat: Annotated[int, Meta(ge=1, le=100)] | None = None
+    scale: Annotated[int, Meta(ge=2, le=100)] = 5
+    nps: Annotated[int, Meta(ge=0, le=10)] | None = None
+    ces: Annotated[int, Meta(ge=1, le=7)] | None = None
+    resolved: bool | None = None
+    theme: tuple[Id, ...] = ()
+
+    def fact(self, channel: str) -> Fact:
+        return (
+            self.at,
+            self.seq,
+            facts.RATED,
+            mark_of(self.id),
+            self.rev,
+            self.survey,
+            self.agent,
+            self.queue,
+            self.csat,
+            self.scale,
+            self.nps,
+            self.ces,
+            self.resolved,
+        )
+
+
+class CallbackRequested(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=True):
+    """The customer asks to be called back, at `due_at` where it was agreed on, else at once."""
+
+    due_at: Ms | None = None
+
+    def fact(self, channel: str) -> Fact:
+        return (self.at, self.seq, facts.CALLBACK_REQUESTED, mark_of(self.id), self.rev, self.due_at)
+
+
+class CallbackAttempted(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=True):
+    """The customer was called back. A person who declines to is no attempt."""
+
+    agent: Id | None = None
+    result: AttemptResult | None = None
+
+    def fact(self, channel: str) -> Fact:
+        return (self.at, self.seq, facts.CALLBACK_ATTEMPTED, mark_of(self.id), self.rev, self.result)
+
+
+class CallbackCancelled(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=True):
+    """The callback will not be made."""
+
+    by: By | None = None
+
+    def fact(self, channel: str) -> Fact:
+        return (self.at, self.seq, facts.CALLBACK_CANCELLED, mark_of(self.id), self.rev)
+
+
+_COMMON: Final[tuple[type[ContactEvent], ...]] = (
     Started,
     Queued,
     Ringing,
@@ -241,99 +370,19 @@ CONTACT_EVENTS: tuple[type[ContactEvent], ...] = (
     Blocked,
     Ended,
     Wrapped,
+    Classified,
+    Escalated,
+    SurveyOffered,
+    Rated,
+    CallbackRequested,
+    CallbackAttempted,
+    CallbackCancelled,
 )
-
-Decode = Callable[[bytes], ContactEvent]
-
-
-def decoder(prefix: str) -> Decode:
-    """Make the decoder of one topic: `decoder("call")` takes `call.queued` and the like.
-
-    The decoder returns instances of the classes above (subclasses that know their tag) and raises `DecodeError`
-    with code `json` (no JSON object), `type` (no or an unknown type) or `field` (a value is missing or not allowed).
-    """
-    tagged = tuple(
-        msgspec.defstruct(
-            f"{prefix.title()}{definition.__name__}",
-            [],
-            bases=(definition,),
-            tag_field="type",
-            tag=event_type(prefix, definition),
-            kw_only=True,
-            frozen=True,
-            gc=False,
-        )
-        for definition in CONTACT_EVENTS
-    )
-    decode_any: Callable[[bytes], Any] = msgspec.json.Decoder(Union[tagged]).decode  # noqa: UP007  a union made at run time
-
-    def decode(data: bytes) -> ContactEvent:
-        try:
-            event: ContactEvent = decode_any(data)
-        except msgspec.MsgspecError as error:
-            raise _explain(data, error, prefix) from None
-        except (UnicodeDecodeError, RecursionError) as error:
-            raise DecodeError("json", f"not a JSON object: {error}") from None
-        except TypeError:
-            raise DecodeError("json", "not a JSON object but no value at all (a tombstone)") from None
-        return event
-
-    return decode
+EVENTS: Final[dict[str, tuple[type[ContactEvent], ...]]] = {"call": _COMMON, "chat": (*_COMMON, Message)}  # by prefix
+CHANNELS: Final = {"call": "voice", "chat": "chat"}  # by prefix, where an event names none
+_WORD: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def event_type(prefix: str, definition: type[ContactEvent]) -> str:
-    """Return the `type` of an event on a topic: `call.queued`."""
-    return f"{prefix}.{definition.__name__.lower()}"
-
-
-def encode(prefix: str, event: ContactEvent) -> bytes:
-    """Encode an event as the topic `prefix` carries it; the inverse of `decoder(prefix)`."""
-    body = msgspec.json.encode(event)
-    if event.__struct_config__.tag is not None:  # it came from the decoder, and says its type itself
-        return body
-    return b'{"type":"' + event_type(prefix, type(event)).encode() + b'",' + body[1:]
-
-
-def _explain(data: bytes, error: msgspec.MsgspecError, prefix: str) -> DecodeError:
-    """Say which field had which value and what was allowed."""
-    try:
-        raw = msgspec.json.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return DecodeError("json", f"not JSON: {error}")
-    if not isinstance(raw, dict):
-        return DecodeError("json", f"not a JSON object but {type(raw).__name__}")
-    known = {event_type(prefix, definition): definition for definition in CONTACT_EVENTS}
-    definition = known.get(str(raw.get("type")))
-    if definition is None:
-        found = f"unknown type {raw['type']!r}" if "type" in raw else "no type"
-        return DecodeError("type", f"type: {found}, known: {', '.join(known)}")
-    return DecodeError("field", _first_fault(raw, definition, error))
-
-
-def _first_fault(raw: dict[str, Any], definition: type[ContactEvent], error: msgspec.MsgspecError) -> str:
-    """Find the first field whose value is not allowed, in the order of the definition."""
-    for field in msgspec.structs.fields(definition):
-        if field.name not in raw:
-            if field.required:
-                return f"{field.name}: missing in {raw['type']}, required"
-            continue
-        try:
-            msgspec.convert(raw[field.name], field.type)
-        except msgspec.ValidationError as fault:
-            return f"{field.name}: {_short(raw[field.name])} not allowed, {_allowed(field.type) or fault}"
-    return str(error)
-
-
-def _allowed(kind: Any) -> str:
-    """List what an enumerated field may hold; empty for other fields."""
-    info = msgspec.inspect.type_info(kind)
-    options = info.types if isinstance(info, msgspec.inspect.UnionType) else (info,)
-    literals = [
-        str(value) for option in options if isinstance(option, msgspec.inspect.LiteralType) for value in option.values
-    ]
-    return f"allowed: {', '.join(literals)}" if literals else ""
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    """Return the `type` of an event on a topic: `call.survey_offered`."""
+    return f"{prefix}.{_WORD.sub('_', definition.__name__).lower()}"

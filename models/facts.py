@@ -17,6 +17,7 @@ from xxhash import xxh3_64_digest
 
 Fact = tuple[Any, ...]
 
+PAST: Final = 1  # stands for all that was known before the record was cut short
 RESUMED: Final = 10
 TRANSFERRED: Final = 12
 LEFT: Final = 14
@@ -28,8 +29,16 @@ DECLINED: Final = 36
 ANSWERED: Final = 38
 HELD: Final = 40
 BLOCKED: Final = 42
+CLASSIFIED: Final = 44
+ESCALATED: Final = 46
+MESSAGE: Final = 48
+CALLBACK_REQUESTED: Final = 50
+CALLBACK_ATTEMPTED: Final = 52
+CALLBACK_CANCELLED: Final = 54
 ENDED: Final = 60
 WRAPPED: Final = 62
+SURVEY_OFFERED: Final = 64
+RATED: Final = 66
 
 PLACE: Final = 4  # a fact's place among the others is its first four values
 MARK: Final = 3

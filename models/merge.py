@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from models import measures
-from models.contact import Key
+from models.book import Key
 from models.measures import Cells, accumulate, added
 from models.panes import LIVE_PART, MINUTE_MS, QUARTER_MS, REST_PART, Live, Retention, left_tier
 from models.partials import Gone, Partial, Progress, Source

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from models import measures
-from models.contact import Contribution, Key
+from models.book import Key
+from models.contact import Contribution
 from models.measures import Cells, accumulate
 
 MINUTE_MS: Final = 60_000

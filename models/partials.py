@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from models.contact import Key
+from models.book import Key
 from models.panes import Live
 from models.partition import Counts, PartitionState
 

@@ -6,15 +6,17 @@ a snapshot that no longer holds them counts. Time is the newest event time seen,
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 import msgspec
 
-from models.contact import Contact, Contribution, Key
+from models.book import Key
+from models.codec import Decode
+from models.contact import Contact, Contribution
 from models.errors import DecodeError
-from models.events import Decode
-from models.panes import MINUTE_MS, QUARTER_MS, Panes, Retention
+from models.folding import FoldSettings
+from models.panes import MINUTE_MS, QUARTER_MS, Panes
 
 SNAPSHOT_VERSION: Final = 2  # of what `snapshot` returns; one of another version is not to be restored
 FOREVER_MS: Final = 1 << 62
@@ -44,18 +46,6 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     offset: int
     value: bytes
     timestamp: int = 0
-
-
-@dataclass(frozen=True)
-class FoldSettings:
-    """What enters the fold besides the log. A change of any of it makes another state; its digest is in the snapshot."""
-
-    channel: str = "voice"
-    lateness_ms: int | None = 6 * 3_600_000
-    """Events older than this against the newest event time are late: counted and handed on, not folded. None: never."""
-    skew_ms: int | None = 10 * MINUTE_MS
-    """Events that claim to be further ahead of their append time are refused. None: never."""
-    retention: Retention = field(default_factory=Retention)
 
 
 @dataclass

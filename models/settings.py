@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from models.catalogue import Goals
 from models.errors import ConfigError
-from models.partition import FoldSettings
+from models.folding import FoldSettings
 
 
 class _Section(BaseModel):

@@ -21,8 +21,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from models.codec import decoder
 from models.errors import ConfigError, DecodeError, FloorpulseError
-from models.events import ContactEvent, decoder
+from models.events import ContactEvent
 from models.settings import Settings
 from streams import topics, web
 from streams.center import default_center

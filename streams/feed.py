@@ -9,7 +9,8 @@ from typing import Final
 import msgspec
 from kafka import KafkaProducer
 
-from models.events import ContactEvent, encode
+from models.codec import encode
+from models.events import ContactEvent
 from streams.topics import CALLS
 
 _STEP_S: Final = 0.05

@@ -14,11 +14,12 @@ from typing import Any, Final
 import msgspec
 from aiokafka.partitioner import murmur2
 
-from models.contact import Key
+from models.book import Key
+from models.codec import decoder
 from models.errors import ConfigError, DecodeError
-from models.events import decoder
+from models.folding import FoldSettings
 from models.partials import Progress, encode, partial, partial_key, progress_key
-from models.partition import FoldSettings, Letter, PartitionState
+from models.partition import Letter, PartitionState
 from sinks.prometheus import SourceView
 from streams.outbox import Row, Rows
 from streams.snapshots import Ownership, Snapshots

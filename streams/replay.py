@@ -22,10 +22,11 @@ else:
     from backports import zstd
 
 from models.catalogue import Goals
+from models.codec import decoder
 from models.errors import ConfigError, DecodeError
-from models.events import decoder
+from models.folding import FoldSettings
 from models.panes import Retention
-from models.partition import Counts, FoldSettings, Letter, Line, PartitionState
+from models.partition import Counts, Letter, Line, PartitionState
 from models.settings import Settings
 from streams.report import Frame, Row, report, table_of
 

@@ -15,8 +15,9 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from models import catalogue, measures, partials
+from models.book import Key
 from models.catalogue import METRICS, Goals
-from models.contact import Contact, Key
+from models.contact import Contact
 from models.errors import ConfigError
 from models.measures import Cells, accumulate
 from models.merge import MergeState, QueueView

@@ -17,7 +17,7 @@ import pytest
 
 from bench.__main__ import CASES
 from docs import generate
-from models.events import decoder
+from models.codec import decoder
 from models.settings import Settings
 from streams.cli import main
 from streams.topics import wanted
@@ -192,7 +192,7 @@ def test_environment_variables_are_read_somewhere() -> None:
 
 
 def test_events_are_events() -> None:
-    decode = decoder(generate.PREFIX)
+    decode = decoder("call")
     lines = [line for piece in ALL for line in piece.code.splitlines() if line.startswith('{"type":')]
     assert len(lines) >= 5
     for line in lines:

@@ -29,7 +29,8 @@ from aiokafka import AIOKafkaConsumer
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 
-from models.events import ContactEvent, encode
+from models.codec import encode
+from models.events import ContactEvent
 from tests.kafka_broker import ROOT
 
 CALLS = "cc.calls"

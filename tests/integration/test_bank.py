@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from examples.bank_calls import events
-from models.events import ContactEvent, encode
+from models.codec import encode
+from models.events import ContactEvent
 from tests.integration import harness
 from tests.integration.harness import Feeder, Page, Worker
 from tests.kafka_broker import KafkaBroker

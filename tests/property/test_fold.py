@@ -7,14 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models import partials as wire
+from models.book import Key
 from models.catalogue import Goals, amounts
-from models.contact import Contact, Contribution, Key
-from models.events import ContactEvent, decoder, encode
+from models.codec import decoder, encode
+from models.contact import Contact, Contribution
+from models.events import ContactEvent
+from models.folding import FoldSettings
 from models.measures import OFFERED, WAITING, Cells
 from models.merge import MergeState, QueueView
 from models.panes import QUARTER_MS, Live
 from models.partials import Partial, Progress
-from models.partition import FoldSettings, Line, PartitionState
+from models.partition import Line, PartitionState
 from tests.property.strategies import any_event, contacts, days, logs, mixed, split
 from tests.unit.builders import DECODE, FOREVER, learn, record_of, records, summed
 

@@ -10,14 +10,17 @@ from typing import Final
 
 from models import events as ev
 from models import measures
-from models.contact import Contact, Contribution, Key
-from models.events import By, ContactEvent, Direction, ExitReason, Role, encode
+from models.book import Key
+from models.codec import decoder, encode
+from models.contact import Contact, Contribution
+from models.events import By, ContactEvent, Direction, ExitReason, Role
+from models.folding import FoldSettings
 from models.panes import Retention
-from models.partition import FoldSettings, Line, PartitionState
+from models.partition import Line, PartitionState
 
 START_MS: Final = 1_717_999_200_000  # 10 June 2024, 06:00 UTC
 QUARTER_S: Final = 900
-DECODE: Final = ev.decoder("call")
+DECODE: Final = decoder("call")
 FOREVER: Final = FoldSettings(lateness_ms=None, skew_ms=None, retention=Retention(quarters_ms=None))
 Sums = Counter[tuple[Key, int, int]]  # queue and channel, time in ms, cell
 

@@ -5,8 +5,9 @@ import json
 import pytest
 
 from models import events as ev
+from models.codec import decoder, encode
 from models.errors import DecodeError
-from models.events import CONTACT_EVENTS, ContactEvent, decoder, encode
+from models.events import ContactEvent
 from tests.unit.builders import DECODE, START_MS
 
 FULL: tuple[ContactEvent, ...] = (
@@ -64,8 +65,8 @@ def fields_of(event: ContactEvent) -> dict[str, object]:
 
 
 def test_the_tables_hold_each_event_once() -> None:
-    assert tuple(type(event) for event in FULL) == CONTACT_EVENTS
-    assert tuple(type(event) for event in LEAST) == CONTACT_EVENTS
+    assert tuple(type(event) for event in FULL) == ev.EVENTS["chat"]
+    assert tuple(type(event) for event in LEAST) == ev.EVENTS["chat"]
 
 
 @pytest.mark.parametrize("event", FULL + LEAST, ids=lambda event: type(event).__name__)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from models import events as ev
-from models.events import CONTACT_EVENTS, ContactEvent
+from models.codec import encode
+from models.events import ContactEvent
 from models.facts import NO_FACTS, Fact, encode_fact, encoded_of, mark_of, pack, packed_of, unpack, weight
 from tests.unit import builders as b
 
@@ -36,7 +37,7 @@ def place(event: ContactEvent) -> Fact:
 
 
 def test_the_order_at_equal_time() -> None:
-    assert {type(event) for event in AT_EQUAL_TIME} == set(CONTACT_EVENTS)
+    assert {type(event) for event in AT_EQUAL_TIME} == set(ev.EVENTS["chat"])
     assert all(place(one) < place(other) for one, other in pairwise(AT_EQUAL_TIME))
 
 
@@ -87,7 +88,7 @@ MARK_OF_1 = mark_of("1")
 )
 def test_what_a_fact_remembers(event: ContactEvent, fact: Fact) -> None:
     assert event.fact("voice") == fact
-    assert b.DECODE(ev.encode("call", event)).fact("voice") == fact  # the decoder's own classes as well
+    assert b.DECODE(encode("call", event)).fact("voice") == fact  # the decoder's own classes as well
 
 
 # XXH3, 64 bits, seed 0: the published value of the empty input, and those of the reference program `xxhsum -H3`.

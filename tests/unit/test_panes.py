@@ -7,7 +7,8 @@ rest   [-------------------------------)[----------------------]
 
 import pytest
 
-from models.contact import Contribution, Key
+from models.book import Key
+from models.contact import Contribution
 from models.measures import IN_PROGRESS, OFFERED, TALK_MS, WAITING
 from models.panes import MINUTE_MS, QUARTER_MS, Panes, QueuePanes, Retention
 from tests.unit.builders import START_MS, key, ms

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from models import partials as wire
-from models.contact import Key
+from models.book import Key
 from models.measures import COHORT_ABANDON_WAIT, OFFERED
 from models.partials import Partial, Progress, Source
 from models.partition import Counts

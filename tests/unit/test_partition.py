@@ -2,11 +2,13 @@
 
 import pytest
 
-from models.contact import Key
-from models.events import ContactEvent, encode
+from models.book import Key
+from models.codec import encode
+from models.events import ContactEvent
+from models.folding import FoldSettings
 from models.measures import OFFERED
 from models.panes import MINUTE_MS, QUARTER_MS
-from models.partition import Counts, FoldSettings, Letter, Line, PartitionState
+from models.partition import Counts, Letter, Line, PartitionState
 from tests.unit.builders import DECODE, START_MS, answered, ended, exited, folded, key, ms, queued, records, wrapped
 
 HOUR_S = 3_600

@@ -24,8 +24,9 @@ else:
     from backports.zstd import compress
 
 from models.catalogue import METRICS, Goals
+from models.codec import encode
 from models.errors import ConfigError
-from models.events import ContactEvent, encode
+from models.events import ContactEvent
 from models.partition import Counts, Letter
 from models.settings import Settings
 from streams.cli import Moment

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from models.catalogue import Goals
 from models.errors import ConfigError
-from models.partition import FoldSettings
+from models.folding import FoldSettings
 from models.settings import Settings, load
 
 ENV = {"FLOORPULSE_BOOTSTRAP": "env:1"}

@@ -9,6 +9,7 @@ from math import sqrt
 
 import pytest
 
+from models.codec import decoder, encode
 from models.errors import ConfigError
 from models.events import (
     Answered,
@@ -23,8 +24,6 @@ from models.events import (
     Started,
     Transferred,
     Wrapped,
-    decoder,
-    encode,
 )
 from streams.center import HALF_HOUR_MS, Center, Duration, QueueProfile, Team, default_center
 from streams.simulate import simulate
