@@ -6,7 +6,7 @@ import tracemalloc
 from io import BytesIO
 from itertools import islice
 
-from bench.traffic import calls
+from bench.traffic import calls, chats
 from models.codec import decoder, encode
 from models.partition import Line, PartitionState
 
@@ -20,16 +20,18 @@ def _values() -> list[bytes]:
 
 
 def decode() -> dict[str, float]:
-    """Decode the events of 60,000 calls."""
-    values = _values()
-    decode_one = decoder("call")
-    began = time.perf_counter()
-    for value in values:
-        decode_one(value)
-    return {
-        "events_per_s": len(values) / (time.perf_counter() - began),
-        "bytes_per_event": sum(map(len, values)) / len(values),
-    }
+    """Decode the events of 60,000 calls, then those of as many chats."""
+    found: dict[str, float] = {}
+    for prefix, events in {"call": calls(CALLS), "chat": chats(CALLS)}.items():
+        values = [encode(prefix, event) for event in events]
+        decode_one = decoder(prefix)
+        began = time.perf_counter()
+        for value in values:
+            decode_one(value)
+        spent = time.perf_counter() - began
+        found[f"{prefix}_events_per_s"] = len(values) / spent
+        found[f"bytes_per_{prefix}_event"] = sum(map(len, values)) / len(values)
+    return found
 
 
 def fold() -> dict[str, float]:

@@ -185,6 +185,11 @@ def _doc(thing: type) -> str:
     return inspect.getdoc(thing) or ""
 
 
+_INTEGERS: Final = (
+    "Integers are written without fraction or exponent, 5 and not 5.0 or 5e0: no keyword of a schema says so."
+)
+
+
 def schema_of(prefix: str) -> str:
     """Return the JSON Schema of a record of the topic `cc.<prefix>s`."""
     events = EVENTS[prefix]
@@ -193,6 +198,7 @@ def schema_of(prefix: str) -> str:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$comment": generated_from("models/events.py"),
         "title": f"A record of cc.{prefix}s",
+        "description": _INTEGERS,
         "oneOf": [{"$ref": f"#/$defs/{event.__name__}"} for event in events],
         "$defs": {event.__name__: _tagged(prefix, event, components[event.__name__]) for event in events},
     }

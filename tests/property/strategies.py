@@ -7,9 +7,11 @@ A contact is a word of letters, one for each event, as in the drawings of tests/
 
 from collections.abc import Callable
 from itertools import accumulate
-from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Final
 
 from hypothesis import strategies as st
+from msgspec import inspect as types
+from msgspec.structs import fields
 
 from models import events as ev
 from models.codec import encode
@@ -116,30 +118,33 @@ def split(things: list[Any]) -> st.SearchStrategy[list[list[Any]]]:
 
 
 _IDS: Final = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
-_VALUES: Final[dict[str, st.SearchStrategy[Any]]] = {
-    "at": st.integers(0, 253_402_300_799_999),
-    "rev": st.integers(0, (1 << 53) - 1),
-    "seq": st.integers(0, (1 << 53) - 1),
-    "accepted_at": st.none() | st.integers(0, 253_402_300_799_999),
-    "disposition": st.lists(_IDS, max_size=3).map(tuple),
-    "resolved": st.sampled_from([None, True, False]),
-}
 
 
-def any_event() -> st.SearchStrategy[ContactEvent]:
-    """Draw an event with any values that its definition allows."""
-    return st.one_of([_any_of(kind) for kind in ev.EVENTS["chat"]])
+def any_event(prefix: str = "call") -> st.SearchStrategy[ContactEvent]:
+    """Draw an event with any values that its definition allows; those of calls are chats' as well."""
+    return st.one_of([_any_of(kind) for kind in ev.EVENTS[prefix]])
 
 
 def _any_of(kind: type[ContactEvent]) -> st.SearchStrategy[ContactEvent]:
-    fields = {name: _VALUES[name] if name in _VALUES else _field(kind, name) for name in kind.__struct_fields__}
-    return st.builds(kind, **fields)
+    return st.builds(kind, **{field.name: _allowed(types.type_info(field.type)) for field in fields(kind)})
 
 
-def _field(kind: type[ContactEvent], name: str) -> st.SearchStrategy[Any]:
-    """Draw one of the words that a field may hold, else any id; nothing where it may be left out."""
-    hint = get_type_hints(kind)[name]
-    options = (hint,) if get_origin(hint) is Literal else get_args(hint)
-    words = [word for option in options if get_origin(option) is Literal for word in get_args(option)]
-    drawn: st.SearchStrategy[Any] = st.sampled_from(words) if words else _IDS
-    return st.none() | drawn if type(None) in options else drawn
+def _allowed(info: types.Type) -> st.SearchStrategy[Any]:
+    match info:
+        case types.UnionType(types=options):
+            return st.one_of([_allowed(option) for option in options])
+        case types.NoneType():
+            return st.none()
+        case types.BoolType():
+            return st.booleans()
+        case types.StrType():
+            return _IDS
+        case types.LiteralType(values=words):
+            return st.sampled_from(words)
+        case types.IntType(ge=least, lt=above) if above is not None:
+            return st.integers(least, above - 1)
+        case types.IntType(ge=least, le=most):
+            return st.integers(least, most)
+        case types.VarTupleType(item_type=item):
+            return st.lists(_allowed(item), max_size=3).map(tuple)
+    raise TypeError(f"nothing to draw for {info}")
