@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 OURS = ("models", "sinks", "streams", "examples", "bench", "docs", "tests")
-CORE_LIBRARIES = {"msgspec", "xxhash", "pydantic"}
+CORE_LIBRARIES = {"msgspec", "xxhash", "pydantic", "holidays"}
 FAUST = {"faust", "mode"}
 WITH_FAUST = {"streams/app.py", "streams/agents.py", "streams/driver.py", "streams/snapshots.py"}
 ABOVE_STREAMS = ("streams/", "tests/", "bench/")
