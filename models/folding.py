@@ -1,14 +1,17 @@
 """What enters the fold besides the log: a change of any of it makes another state, so its digest is in the snapshot."""
 
-from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal, Protocol
 
 from models.book import Book, Key
-from models.panes import MINUTE_MS, Retention
+from models.retention import MINUTE_MS, Retention
 
 WrapUp = Literal["none", "event", "agent_state"]
 EXPIRY_S: Final = {"voice": 3_600, "chat": 4 * 3_600, "messaging": 72 * 3_600}  # by channel
 OTHER_EXPIRY_S: Final = 72 * 3_600
+OPEN_HOURS_CHANNELS: Final = frozenset({"email", "messaging"})  # their waits go by the queue's calendar, if it has one
 
 
 class Clock(Protocol):
@@ -36,6 +39,24 @@ class QueueRules:
     """Waits are measured by it; None: by the calendar, day and night."""
 
 
+def clock_of(key: Key, said: Mapping[str, Any]) -> Clock | None:
+    """Return the clock of a queue's waits from `wait_clock` and `calendar`, where they were said."""
+    usual = "open_hours" if key[1] in OPEN_HOURS_CHANNELS else "calendar"
+    by_open_hours = said.get("wait_clock", usual) == "open_hours"
+    clock: Clock | None = said.get("calendar") if by_open_hours else None
+    return clock
+
+
+def ruled(key: Key, rules: QueueRules, said: Mapping[str, Any]) -> QueueRules:
+    """Return rules with what the settings say of the queue in place of their own."""
+    return replace(rules, clock=clock_of(key, said), **without_clock(said))
+
+
+def without_clock(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was said beside `wait_clock` and `calendar`."""
+    return {name: value for name, value in said.items() if name not in ("wait_clock", "calendar")}
+
+
 def default_rules(key: Key) -> QueueRules:
     """Return the rules of a queue of which the settings say nothing."""
     return QueueRules(expires_s=EXPIRY_S.get(key[1], OTHER_EXPIRY_S))
@@ -55,3 +76,22 @@ class FoldSettings:
     survey_days: int = 7
     """So long a rating finds the contact that it is about."""
     rules: Book[QueueRules] = field(default_factory=lambda: Book(default_rules))
+
+    def digest_text(self) -> str:
+        """Return all that enters the fold, and nothing else, as JSON with sorted keys: equal where the folds are equal."""
+        text: dict[str, Any] = {
+            "channel": self.channel,
+            "lateness_ms": self.lateness_ms,
+            "skew_ms": self.skew_ms,
+            "minutes_ms": self.retention.minutes_ms,
+            "quarters_ms": self.retention.quarters_ms,
+            "survey_days": self.survey_days,
+        }
+        if self.rules.clauses:
+            text["rules"] = self.rules.clauses
+        return json.dumps(text, default=_canonical, sort_keys=True, separators=(",", ":"))
+
+
+def _canonical(part: Any) -> Any:
+    """Return a clause, its hours or its calendar for JSON."""
+    return part.canonical()
