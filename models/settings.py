@@ -1,124 +1,107 @@
 """The settings: one frozen tree, from a TOML file and the environment.
 
-The environment wins over the file, the file over the defaults. Unknown keys are refused.
+The environment wins over the file, the file over the defaults. Unknown keys and contradictions are refused.
 """
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
-from models.catalogue import Goals
+from models import clauses
+from models.book import Book, matches
+from models.business_days import BusinessDays, start_minutes
 from models.errors import ConfigError
 from models.folding import FoldSettings
+from models.goals import Goals
+from models.sections import (
+    CalendarSettings,
+    FoldingSettings,
+    KafkaSettings,
+    LimitSettings,
+    Name,
+    QueueSettings,
+    Section,
+    ServiceLevelSettings,
+    Zone,
+    said_in_words,
+)
+from models.settings_source import in_words, overlay, put, read
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+def _group(queues: Any) -> None:
+    if not queues:
+        raise ConfigError("a group without queues, allowed: at least one name or pattern")
 
 
-class KafkaSettings(_Section):
-    """Where the events come from."""
-
-    bootstrap: str = "127.0.0.1:9092"
-    """Addresses of brokers, HOST:PORT with commas between; environment FLOORPULSE_BOOTSTRAP."""
-    partitions: Annotated[int, Field(ge=1, le=512)] = 8
-    """Partitions of every source topic and of the partials; fixed at a topic's birth."""
-    replication: Annotated[int, Field(ge=1, le=9)] = 1
-    """Copies of each partition that the brokers keep."""
-
-
-class ServiceLevelSettings(_Section):
-    """What the queues are measured against."""
-
-    threshold_s: Annotated[float, Field(ge=0, le=86_400)] = 20
-    """Answered within so many seconds is in time, the limit included."""
-    short_abandon_s: Annotated[float, Field(ge=0, le=86_400)] = 5
-    """Hung up within so many seconds is a short abandon, the limit included."""
-    formula: Literal[
-        "sl_v1",
-        "sl_v2",
-        "sl_v3",
-        "sl_v4",
-        "sl_v5",
-        "sl_v6",
-        "sl_v7",
-        "sl_v8",
-        "sl_v9_ignore",
-        "sl_v9_negative",
-        "sl_v9_positive",
-    ] = "sl_v2"
-    """The variant shown as `service_level` (docs/metrics.md)."""
-
-
-class FoldingSettings(_Section):
-    """What enters the fold: a worker refuses a state that was folded with other values."""
-
-    lateness_h: Annotated[float, Field(gt=0, le=72)] = 6
-    """Events older than this against the newest of their partition go to cc.late."""
-    skew_s: Annotated[float, Field(ge=0, le=86_400)] = 600
-    """Events further ahead of their append time are refused as dead letters."""
-
-
-class Settings(_Section):
+class Settings(Section):
     """All settings of Floorpulse."""
 
     app: Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,64}$")] = "floorpulse"
     """Name of the consumer group and prefix of its own topics."""
     site: Annotated[str, Field(max_length=64)] = "main"
-    """The label `site` of all queues."""
+    """The label `site` of all queues of which `[[queues]]` says no other."""
+    zone: Zone = "UTC"
+    """The zone of business days, and of all times here that name no other."""
+    day_starts: Annotated[str, said_in_words(start_minutes), Field(examples=["00:00", "06:00"])] = "00:00"
+    """When a business day begins by the clock of `zone`; on a quarter of an hour."""
     kafka: KafkaSettings = KafkaSettings()
     service_level: ServiceLevelSettings = ServiceLevelSettings()
     folding: FoldingSettings = FoldingSettings()
+    limits: LimitSettings = LimitSettings()
+    queues: tuple[QueueSettings, ...] = ()
+    """What is said of some queues."""
+    groups: dict[Name, Annotated[tuple[Name, ...], said_in_words(_group)]] = Field(default_factory=dict)
+    """Sets of queues that reports add up, each by names and patterns."""
+    calendars: dict[Name, CalendarSettings] = Field(default_factory=dict)
+    """Open hours by name."""
 
-    def goals(self) -> Goals:
-        """Return what the catalogue needs."""
-        level = self.service_level
-        return Goals(level.threshold_s, level.short_abandon_s, level.formula)
+    @model_validator(mode="after")
+    def _contradictions(self) -> Self:
+        clauses.check(self.queues, clauses.open_hours(self.calendars, self.zone), self.zone)
+        return self
 
-    def fold(self) -> FoldSettings:
-        """Return what the fold of the calls needs."""
-        folding = self.folding
-        return FoldSettings(lateness_ms=int(folding.lateness_h * 3_600_000), skew_ms=int(folding.skew_s * 1_000))
+    def goals(self) -> Book[Goals]:
+        """Return what each queue is measured against."""
+        calendars = clauses.open_hours(self.calendars, self.zone)
+        return clauses.goals(self.service_level, self.queues, calendars, self.zone)
+
+    def fold(self, prefix: Literal["call", "chat"]) -> FoldSettings:
+        """Return what the fold of a topic needs, by the prefix of its events."""
+        calendars = clauses.open_hours(self.calendars, self.zone)
+        lateness_h = self.folding.calls_lateness_h if prefix == "call" else self.folding.chats_lateness_h
+        return FoldSettings(
+            channel="voice" if prefix == "call" else "chat",
+            lateness_ms=int(lateness_h * 3_600_000),
+            skew_ms=int(self.folding.skew_s * 1_000),
+            survey_days=self.folding.survey_days,
+            rules=clauses.rules(self.service_level, self.queues, calendars, self.zone),
+        )
+
+    def business_days(self) -> BusinessDays:
+        """Return the days of the reports."""
+        return BusinessDays(self.zone, self.day_starts)
+
+    def groups_of(self, queue: str) -> tuple[str, ...]:
+        """Return the names of the groups that a queue is in."""
+        return tuple(name for name, queues in self.groups.items() if any(matches(queue, part) for part in queues))
+
+    def site_of(self, queue: str) -> str:
+        """Return the site of a queue: the last clause that names one for it wins."""
+        said = (
+            clause.site for clause in reversed(self.queues) if clause.site is not None and matches(queue, clause.queue)
+        )
+        return next(said, self.site)
 
 
 def load(path: Path | None, env: Mapping[str, str], bootstrap: str | None = None) -> Settings:
     """Read the settings; `bootstrap` (from the command line) wins over all. Raises `ConfigError`."""
-    tree = _read(path) if path else {}
-    address = bootstrap or env.get("FLOORPULSE_BOOTSTRAP")
-    if address:
-        section = tree.setdefault("kafka", {})
-        if isinstance(section, dict):
-            section["bootstrap"] = address
+    tree = read(path) if path else {}
+    said = overlay(tree, env, Settings)
+    if bootstrap:
+        put(tree, ("kafka", "bootstrap"), bootstrap)
     try:
         return Settings.model_validate(tree)
     except ValidationError as error:
-        fault = error.errors()[0]
-        key = ".".join(str(part) for part in fault["loc"])
-        what = (
-            f"unknown key, known: {', '.join(_known(fault['loc']))}"
-            if fault["type"] == "extra_forbidden"
-            else fault["msg"]
-        )
-        raise ConfigError(f"{path or 'settings'}: {key}: {what} (got {fault['input']!r})") from None
-
-
-def _read(path: Path) -> dict[str, object]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not TOML: {error}") from None
-
-
-def _known(where: tuple[int | str, ...]) -> list[str]:
-    """List the keys allowed beside the one at `where`."""
-    section: type[BaseModel] = Settings
-    for part in where[:-1]:
-        kind = section.model_fields[str(part)].annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            section = kind
-    return list(section.model_fields)
+        raise in_words(error, str(path or "settings"), said, Settings) from None

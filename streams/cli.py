@@ -245,7 +245,7 @@ def config() -> None:
 @config.command()
 @click.argument("file", type=click.Path(path_type=Path))
 def check(file: Path) -> None:
-    """Check a settings file; exit code 2 and one line where something is wrong."""
+    """Check a settings file, without the environment; exit code 2 and one line where something is wrong."""
     load(file, {})
     click.echo(f"{file}: right")
 
@@ -255,7 +255,7 @@ def check(file: Path) -> None:
 @_BOOTSTRAP
 def show(settings_file: Path | None, bootstrap: str | None) -> None:
     """Print the settings in force as TOML: the defaults, the file over them, the environment over both."""
-    click.echo(tomli_w.dumps(_load(settings_file, bootstrap).model_dump()), nl=False)
+    click.echo(tomli_w.dumps(_load(settings_file, bootstrap).model_dump(exclude_none=True)), nl=False)
 
 
 def _load(path: Path | None, bootstrap: str | None) -> Settings:

@@ -1,0 +1,183 @@
+"""The sections of the settings, each key with its meaning. What contradicts another key is told in models/clauses.py."""
+
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from models.calendars import holidays_of
+from models.errors import ConfigError
+from models.folding import WrapUp
+from models.goals import Formula, Live
+from models.local_time import span_of, spans_of, zone_of
+
+
+class Section(BaseModel):
+    """A table of the settings: frozen, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+def said_in_words(read: Callable[[Any], object]) -> AfterValidator:
+    """Return a check that a value can be read, though it stays as it was written."""
+
+    def check(value: Any) -> Any:
+        try:
+            read(value)
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+        return value
+
+    return AfterValidator(check)
+
+
+def _date(text: str) -> None:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        raise ConfigError("no date, allowed: such as 2026-12-24") from None
+
+
+def _moment(value: object) -> object:
+    if not isinstance(value, date):  # a datetime is one
+        raise ValueError("no time, allowed: a date or a date with a time, without quotes: 2026-01-31T06:00:00")
+    return value
+
+
+Name = Annotated[str, Field(min_length=1, max_length=128)]
+Zone = Annotated[str, said_in_words(zone_of), Field(examples=["Europe/Zurich"])]
+Span = Annotated[str, said_in_words(span_of), Field(examples=["08:00-18:00"])]
+Spans = Annotated[tuple[str, ...], said_in_words(spans_of), Field(examples=[["08:00-12:00", "13:00-17:00"]])]
+Day = Annotated[str, said_in_words(_date)]
+Moment = Annotated[datetime | date, BeforeValidator(_moment)]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+Seconds = Annotated[int, Field(ge=0, le=86_400)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class KafkaSettings(Section):
+    """Where the events come from."""
+
+    bootstrap: str = "127.0.0.1:9092"
+    """Addresses of brokers, HOST:PORT with commas between; FLOORPULSE_BOOTSTRAP says it too."""
+    partitions: Annotated[int, Field(ge=1, le=512)] = 8
+    """Partitions of every source topic and of the partials; fixed at a topic's birth."""
+    replication: Annotated[int, Field(ge=1, le=9)] = 1
+    """Copies of each partition that the brokers keep."""
+
+
+class ServiceLevelSettings(Section):
+    """What all queues are measured against, where no `[[queues]]` says otherwise."""
+
+    threshold_s: Seconds = 20
+    """Answered within so many seconds is in time, the limit included."""
+    short_abandon_s: Seconds = 5
+    """Hung up within so many seconds is a short abandon, the limit included."""
+    formula: Formula = "sl_v2"
+    """The variant shown as `service_level` (docs/metrics.md)."""
+    live: Live = "negative"
+    """What an abandon within the threshold is to `service_level_live`: left out, against it, or for it."""
+    goal: Share = 0.8
+    """The share that the service level is to reach."""
+    first_response_s: Seconds = 60
+    """The first response of a chat within so many seconds is in time, the limit included."""
+
+
+class FoldingSettings(Section):
+    """What enters the fold: a worker refuses a state that was folded with other values."""
+
+    calls_lateness_h: Annotated[float, Field(gt=0, le=72)] = 6
+    """Events of calls older than this against the newest of their partition go to cc.late."""
+    chats_lateness_h: Annotated[float, Field(gt=0, le=168)] = 48
+    """Events of chats older than this against the newest of their partition go to cc.late."""
+    skew_s: Annotated[float, Field(ge=0, le=86_400)] = 600
+    """Events further ahead of their append time are refused as dead letters."""
+    survey_days: Annotated[int, Field(ge=1, le=90)] = 7
+    """A rating finds the contact that it is about for so many days."""
+
+
+class LimitSettings(Section):
+    """What keeps the output bounded."""
+
+    queues: Annotated[int, Field(ge=1, le=100_000)] = 1_000
+    """Queues shown under their own name; those that come later are shown together as `_other`."""
+
+
+class QueueSettings(Section):
+    """What is said of some queues, in place of what was said of them before: of two clauses the later one wins.
+
+    A clause says which queues, from when and in which hours, and changes only what it names.
+    Messages call the first clause of a file `queues[0]`.
+    Limits and goals may differ by weekday and hour; what enters a contact's record over its life may not.
+    `threshold_s`, `short_abandon_s` and all from `callbacks_in_offered` to `calendar` enter the fold, as `[folding]` does.
+    """
+
+    queue: Name = "*"
+    """A queue by its name, or several by a pattern such as `sales-*`."""
+    channel: Name | None = None
+    """Only this channel: `voice`, `chat`, `messaging`, `email`, …"""
+    valid_from: Moment | None = None
+    """From then on, in the `zone` of the settings unless it names an offset; on a quarter of an hour."""
+    weekdays: Annotated[tuple[Weekday, ...], Field(min_length=1)] | None = None
+    """On these weekdays, in the `zone` of the settings."""
+    hours: Span | None = None
+    """In these hours of the day, in the `zone` of the settings; on quarters of an hour."""
+    threshold_s: Seconds | None = None
+    """As in `[service_level]`; may differ by weekday and hour, as may all to `callback_tolerance_s`."""
+    short_abandon_s: Seconds | None = None
+    """As in `[service_level]`."""
+    formula: Formula | None = None
+    """As in `[service_level]`."""
+    live: Live | None = None
+    """As in `[service_level]`."""
+    goal: Share | None = None
+    """As in `[service_level]`."""
+    first_response_s: Seconds | None = None
+    """As in `[service_level]`."""
+    callback_tolerance_s: Seconds | None = None
+    """A callback is kept on time up to so many seconds after it was due; 900 unless told."""
+    callbacks_in_offered: bool | None = None
+    """Whether callbacks count as offered; `false` unless told."""
+    wrap_up: WrapUp | None = None
+    """What ends wrap-up (docs/counting.md); `none` unless told."""
+    wrap_up_limit_s: Annotated[int, Field(ge=1, le=86_400)] | None = None
+    """Wrap-up of which no end is heard ends after so many seconds; 600 unless told."""
+    expires_min: Annotated[int, Field(ge=1, le=43_200)] | None = None
+    """A wait of which nothing was heard for so many minutes is lost; voice 60, chat 240, all else 4,320 unless told."""
+    wait_clock: Literal["calendar", "open_hours"] | None = None
+    """Waits go by the calendar, day and night, or only by the open hours of `calendar`.
+
+    Open hours unless told for `email` and `messaging` where there is a `calendar`.
+    """
+    calendar: Name | None = None
+    """The name of one of `[calendars]`."""
+    site: Annotated[str, Field(max_length=64)] | None = None
+    """The label `site` of these queues; it holds at all times and in all channels."""
+
+
+class CalendarSettings(Section):
+    """When a queue is open: the hours of each weekday, without holidays and closed dates, and exceptions by date."""
+
+    zone: Zone | None = None
+    """The zone of its hours; the `zone` of the settings unless told."""
+    mon: Spans = ()
+    """Open on Mondays; none: closed."""
+    tue: Spans = ()
+    """Open on Tuesdays."""
+    wed: Spans = ()
+    """Open on Wednesdays."""
+    thu: Spans = ()
+    """Open on Thursdays."""
+    fri: Spans = ()
+    """Open on Fridays."""
+    sat: Spans = ()
+    """Open on Saturdays."""
+    sun: Spans = ()
+    """Open on Sundays."""
+    holidays: Annotated[str, said_in_words(holidays_of), Field(examples=["CH-ZH"])] | None = None
+    """Closed on the public holidays of a country, or a part of one, by its ISO 3166 code."""
+    closed: tuple[date, ...] = ()
+    """Dates on which it is closed too."""
+    open: dict[Day, Spans] = {}
+    """What is open on a date in place of all else, holidays too."""
