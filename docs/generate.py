@@ -7,7 +7,6 @@ an event or a setting means: the words come from where the thing is defined, and
 import argparse
 import inspect
 import json
-import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -18,42 +17,14 @@ import msgspec
 from msgspec import inspect as types
 from prometheus_client.core import Metric as Family
 
+from docs.settings_page import settings_page
+from docs.text import code, generated_from, page, prose, table
 from models.catalogue import METRICS, Goals, Metric
 from models.events import EVENTS, ContactEvent, Event, event_type
 from models.merge import QueueView
-from models.settings import Settings
-from models.settings_source import variables
 from sinks.prometheus import LABELS, FloorCollector, FloorView, SourceView
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-_SENTENCE_END: Final = re.compile(r"(?<=[.!?]) (?=[A-Z`])")
-
-# Text
-
-
-def generated_from(source: str) -> str:
-    """Return the words that every generated file begins with."""
-    return f"generated from {source} by `make generate`"
-
-
-def _page(source: str, title: str, *blocks: str) -> str:
-    return "\n\n".join((f"<!-- {generated_from(source)} -->", f"# {title}", *blocks)) + "\n"
-
-
-def _prose(text: str) -> str:
-    """Put each sentence on a line of its own; paragraphs stay."""
-    paragraphs = (" ".join(paragraph.split()) for paragraph in text.strip().split("\n\n"))
-    return "\n\n".join(_SENTENCE_END.sub("\n", paragraph) for paragraph in paragraphs)
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
-
-
-def _code(value: object) -> str:
-    return f"`{value}`"
-
 
 # Metrics
 
@@ -81,22 +52,22 @@ Counters and histograms count since the beginning of the log.
 
 def metrics_page() -> str:
     """Return docs/metrics.md: the catalogue, and the names that a worker exports."""
-    return _page(
+    return page(
         "models/catalogue.py and sinks/prometheus.py",
         "Metrics",
         _METRICS_INTRO.strip(),
         "## The catalogue",
-        _table(("name", "meaning", "unit", "counted", "formula", "used by, or defined in"), map(_metric_row, METRICS)),
+        table(("name", "meaning", "unit", "counted", "formula", "used by, or defined in"), map(_metric_row, METRICS)),
         "## What `/metrics` exports",
         _EXPORTED_INTRO.strip(),
-        _table(
-            ("name", "type", "help"), ((_code(exported_name(f)), f.type, f.documentation) for f in exported_families())
+        table(
+            ("name", "type", "help"), ((code(exported_name(f)), f.type, f.documentation) for f in exported_families())
         ),
     )
 
 
 def _metric_row(metric: Metric) -> tuple[str, ...]:
-    return _code(metric.name), metric.help, metric.unit, metric.attribution, metric.formula, metric.source
+    return code(metric.name), metric.help, metric.unit, metric.attribution, metric.formula, metric.source
 
 
 def exported_families() -> list[Family]:
@@ -132,29 +103,29 @@ def events_page() -> str:
     """Return docs/events.md: the fields common to all events, and a section for each event."""
     common = (
         "## All events",
-        _prose(_doc(Event)),
-        _prose(_doc(ContactEvent)),
+        prose(_doc(Event)),
+        prose(_doc(ContactEvent)),
         _fields(msgspec.structs.fields(ContactEvent)),
     )
     every = dict.fromkeys(event for events in EVENTS.values() for event in events)
     sections = (block for event in every for block in _event(event))
-    return _page("models/events.py", "Call and chat events", _EVENTS_INTRO.strip(), *common, *sections)
+    return page("models/events.py", "Call and chat events", _EVENTS_INTRO.strip(), *common, *sections)
 
 
 def _event(event: type[ContactEvent]) -> tuple[str, ...]:
     common = {field.name for field in msgspec.structs.fields(ContactEvent)}
     own = [field for field in msgspec.structs.fields(event) if field.name not in common]
-    types = ", ".join(_code(event_type(prefix, event)) for prefix, events in EVENTS.items() if event in events)
-    head = (f"## {types}", _prose(_doc(event)))
+    types = ", ".join(code(event_type(prefix, event)) for prefix, events in EVENTS.items() if event in events)
+    head = (f"## {types}", prose(_doc(event)))
     return (*head, _fields(own)) if own else head
 
 
 def _fields(fields: Iterable[msgspec.structs.FieldInfo]) -> str:
-    return _table(_FIELDS, ((_code(field.name), type_words(field.type), _default(field)) for field in fields))
+    return table(_FIELDS, ((code(field.name), type_words(field.type), _default(field)) for field in fields))
 
 
 def _default(field: msgspec.structs.FieldInfo) -> str:
-    return "**required**" if field.required else _code(msgspec.json.encode(field.default).decode())
+    return "**required**" if field.required else code(msgspec.json.encode(field.default).decode())
 
 
 def type_words(kind: Any) -> str:
@@ -175,7 +146,7 @@ def _words(info: types.Type) -> str:
         case types.BoolType():
             return "`true` or `false`"
         case types.LiteralType(values=values):
-            return f"one of {', '.join(map(_code, values))}"
+            return f"one of {', '.join(map(code, values))}"
         case types.VarTupleType(item_type=item):
             return f"list; each a {_words(item)}"
     raise TypeError(f"no words for {info}")
@@ -209,156 +180,6 @@ def _tagged(prefix: str, event: type[ContactEvent], schema: dict[str, Any]) -> d
     """Add the `type`, which an event has only on a topic."""
     properties = {"type": {"const": event_type(prefix, event)}, **schema["properties"]}
     return {**schema, "properties": properties, "required": ["type", *schema["required"]]}
-
-
-# Settings
-
-_SETTINGS_INTRO: Final = """
-Settings are read from a TOML file, given as `--settings FILE`; everything has a default, and unknown keys are refused.
-`floorpulse config check floorpulse.toml` says in one line what is wrong with a file.
-`floorpulse config show` prints what is in force.
-
-The environment wins over the file, and an option on the command line over both.
-Empty variables are passed over, and unknown ones that begin with `FLOORPULSE_` are refused.
-What has no variable is said in the file only.
-"""
-_SETTINGS_EXAMPLE: Final = """
-zone = "Europe/Zurich"
-day_starts = "06:00"  # the night shift belongs to the day before
-
-[[queues]]  # all queues, in all channels
-calendar = "zurich"
-wrap_up = "event"
-
-[[queues]]  # all whose names begin so; what is not named here stays
-queue = "sales-*"
-threshold_s = 30
-goal = 0.9
-
-[[queues]]  # from the new contract on, in the evening only
-queue = "sales-gold"
-channel = "voice"
-valid_from = 2026-04-01
-weekdays = ["mon", "tue", "wed", "thu", "fri"]
-hours = "18:00-22:00"
-threshold_s = 60
-
-[[queues]]
-queue = "sales-riga"
-site = "riga"
-
-[groups]
-sales = ["sales-*", "callcenter-7"]
-floor = ["*"]
-
-[calendars.zurich]
-mon = ["08:00-12:00", "13:00-18:00"]
-tue = ["08:00-12:00", "13:00-18:00"]
-wed = ["08:00-12:00", "13:00-18:00"]
-thu = ["08:00-12:00", "13:00-20:00"]
-fri = ["08:00-12:00", "13:00-18:00"]
-holidays = "CH-ZH"
-closed = [2026-12-28, 2026-12-29]
-open = { "2026-12-24" = ["08:00-12:00"], "2026-12-26" = ["10:00-16:00"] }
-"""
-_MANY: Final = frozenset({"queues", "groups", "calendars"})  # sections of which there may be any number
-
-
-def settings_page() -> str:
-    """Return docs/settings.md: every setting, an example and a file with all defaults."""
-    schema = Settings.model_json_schema()
-    root, sections = _sections(schema)
-    blocks = [_settings_table("", root)]
-    for name, section in sections.items():
-        blocks += [f"## `[{name}]`", _prose(section["description"]), _settings_table(f"{name}.", section["properties"])]
-    blocks += ["## `[[queues]]`", *_many(schema, "QueueSettings")]
-    blocks += ["## `[groups]`", _prose(schema["properties"]["groups"]["description"])]
-    blocks += ["## `[calendars.NAME]`", *_many(schema, "CalendarSettings")]
-    blocks += ["## An example", f"```toml\n{_SETTINGS_EXAMPLE.strip()}\n```"]
-    blocks += ["## A file with all defaults", f"```toml\n{default_toml()}```"]
-    return _page("models/settings.py and models/sections.py", "Settings", _SETTINGS_INTRO.strip(), *blocks)
-
-
-def _sections(schema: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Tell the keys of the root from its sections; what there may be many of is in neither."""
-    properties = {name: field for name, field in schema["properties"].items() if name not in _MANY}
-    root = {name: field for name, field in properties.items() if "$ref" not in field}
-    sections = {
-        name: schema["$defs"][field["$ref"].rpartition("/")[2]] for name, field in properties.items() if "$ref" in field
-    }
-    return root, sections
-
-
-def _many(schema: dict[str, Any], name: str) -> tuple[str, str]:
-    """Describe a section of which there may be many; none of its keys has to be there."""
-    section = schema["$defs"][name]
-    rows = ((_code(key), allowed(field), _cell(field["description"])) for key, field in section["properties"].items())
-    return _prose(section["description"]), _table(("key", "allowed", "meaning"), rows)
-
-
-def _settings_table(prefix: str, fields: dict[str, Any]) -> str:
-    head = ("key", "default", "allowed", "environment", "meaning")
-    named: dict[str, list[str]] = {}
-    for variable, where in variables(Settings).items():
-        named.setdefault(".".join(where), []).append(_code(variable))
-    return _table(
-        head,
-        (
-            (
-                _code(prefix + name),
-                _code(json.dumps(field["default"])),
-                allowed(field),
-                ", ".join(named[prefix + name]),
-                _cell(field["description"]),
-            )
-            for name, field in fields.items()
-        ),
-    )
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split())
-
-
-def allowed(field: dict[str, Any]) -> str:
-    """Say which values a setting may have, from its JSON Schema; null, which TOML has not, is left out."""
-    if "examples" in field:
-        return f"such as {', '.join(_code(json.dumps(example)) for example in field['examples'])}"
-    match field:
-        case {"anyOf": [one, {"type": "null"}]}:
-            return allowed(one)
-        case {"anyOf": [{"format": "date-time"}, *_]}:
-            return "a date, or a date with a time"
-        case {"enum": values}:
-            return ", ".join(map(_code, values))
-        case {"type": "array", "items": item}:
-            return f"list; each {allowed(item)}"
-        case {"type": "object", "additionalProperties": item}:
-            return f"table; each {allowed(item)}"
-        case {"type": "boolean"}:
-            return "`true` or `false`"
-        case {"type": "string", "pattern": pattern}:
-            return f"text like {_code(pattern)}"
-        case {"type": "string", "format": "date"}:
-            return "a date"
-        case {"type": "string", "maxLength": most}:
-            return f"text of at most {most} characters"
-        case {"type": "string"}:
-            return "text"
-    least = f"{field['minimum']}" if "minimum" in field else f"above {field['exclusiveMinimum']}"
-    return f"{field['type']}, {least} to {field['maximum']}"
-
-
-def default_toml() -> str:
-    """Return a settings file that says all defaults."""
-    root, sections = _sections(Settings.model_json_schema())
-    parts = [_assignments(root)]
-    parts += [f"[{name}]\n{_assignments(section['properties'])}" for name, section in sections.items()]
-    return "\n".join(parts)
-
-
-def _assignments(fields: dict[str, Any]) -> str:
-    return "".join(f"{name} = {json.dumps(field['default'])}\n" for name, field in fields.items())
 
 
 # Command
