@@ -3,11 +3,13 @@
 import gc
 import time
 import tracemalloc
+from collections.abc import Iterator
 from io import BytesIO
 from itertools import islice
 
 from bench.traffic import calls, chats
 from models.codec import decoder, encode
+from models.events import ContactEvent, Prefix
 from models.partition import Line, PartitionState
 
 CALLS = 60_000
@@ -22,7 +24,8 @@ def _values() -> list[bytes]:
 def decode() -> dict[str, float]:
     """Decode the events of 60,000 calls, then those of as many chats."""
     found: dict[str, float] = {}
-    for prefix, events in {"call": calls(CALLS), "chat": chats(CALLS)}.items():
+    traffic: dict[Prefix, Iterator[ContactEvent]] = {"call": calls(CALLS), "chat": chats(CALLS)}
+    for prefix, events in traffic.items():
         values = [encode(prefix, event) for event in events]
         decode_one = decoder(prefix)
         began = time.perf_counter()

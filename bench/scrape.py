@@ -4,8 +4,9 @@ import time
 
 from bench.traffic import calls
 from models import partials
-from models.catalogue import Goals
+from models.book import Book
 from models.codec import decoder, encode
+from models.goals import Goals
 from models.merge import MergeState
 from models.partition import Line, PartitionState
 from sinks.exposition import TextWriter
@@ -23,7 +24,10 @@ def scrape() -> dict[str, float]:
     records = [Line(offset, encode("call", event)) for offset, event in enumerate(calls(CALLS))]
     cut = len(records) - SCRAPES * CHANGED
     view = _fold(state, merge, records[:cut])
-    collector, writer = FloorCollector(lambda: view, lambda: state.newest, Goals(), "main"), TextWriter()
+    collector, writer = (
+        FloorCollector(lambda: view, lambda: state.newest, Book(lambda _: Goals()), lambda _: "main"),
+        TextWriter(),
+    )
     writer.page(collector.collect())
     spent = 0.0
     for start in range(cut, len(records), CHANGED):

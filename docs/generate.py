@@ -19,9 +19,13 @@ from prometheus_client.core import Metric as Family
 
 from docs.settings_page import settings_page
 from docs.text import code, generated_from, page, prose, table
-from models.catalogue import METRICS, Goals, Metric
-from models.events import EVENTS, ContactEvent, Event, event_type
+from models import measures
+from models.book import Book
+from models.catalogue import METRICS
+from models.events import EVENTS, ContactEvent, Event, Prefix, event_type
+from models.goals import Goals
 from models.merge import QueueView
+from models.metric import Metric
 from sinks.prometheus import LABELS, FloorCollector, FloorView, SourceView
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -72,10 +76,14 @@ def _metric_row(metric: Metric) -> tuple[str, ...]:
 
 def exported_families() -> list[Family]:
     """Return every family of `/metrics`, as the collector makes them of one queue and one source partition."""
-    queue = QueueView(queue="queue", channel="voice", total={}, minutes={}, quarters={}, live=())
-    source = SourceView(topic="topic", partition=0, events=0, duplicates=0, late=0, invalid=0, newest_ms=0, lag=0)
+    queue = QueueView(
+        key=("queue", "voice"), total={measures.REPLY: 1, measures.RESPONSE: 1}, minutes={}, quarters={}, live=()
+    )
+    source = SourceView(
+        topic="topic", partition=0, events=0, duplicates=0, late=0, invalid=0, orphans=0, newest_ms=0, lag=0
+    )
     view = FloorView(queues=(queue,), sources=(source,), recovering=False, fresh_ms=0)
-    return list(FloorCollector(lambda: view, lambda: 0, Goals(), "site").collect())
+    return list(FloorCollector(lambda: view, lambda: 0, Book(lambda _: Goals()), lambda _: "site").collect())
 
 
 def exported_name(family: Family) -> str:
@@ -161,7 +169,7 @@ _INTEGERS: Final = (
 )
 
 
-def schema_of(prefix: str) -> str:
+def schema_of(prefix: Prefix) -> str:
     """Return the JSON Schema of a record of the topic `cc.<prefix>s`."""
     events = EVENTS[prefix]
     _, components = msgspec.json.schema_components(events, ref_template="#/$defs/{name}")
@@ -176,7 +184,7 @@ def schema_of(prefix: str) -> str:
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
-def _tagged(prefix: str, event: type[ContactEvent], schema: dict[str, Any]) -> dict[str, Any]:
+def _tagged(prefix: Prefix, event: type[ContactEvent], schema: dict[str, Any]) -> dict[str, Any]:
     """Add the `type`, which an event has only on a topic."""
     properties = {"type": {"const": event_type(prefix, event)}, **schema["properties"]}
     return {**schema, "properties": properties, "required": ["type", *schema["required"]]}

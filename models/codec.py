@@ -10,12 +10,12 @@ from typing import Any, Union
 import msgspec
 
 from models.errors import DecodeError
-from models.events import EVENTS, ContactEvent, event_type
+from models.events import EVENTS, ContactEvent, Prefix, event_type
 
 Decode = Callable[[bytes], ContactEvent]
 
 
-def decoder(prefix: str) -> Decode:
+def decoder(prefix: Prefix) -> Decode:
     """Make the decoder of one topic: `decoder("call")` takes `call.queued` and the like.
 
     The decoder returns instances of the classes in models/events.py (subclasses that know their tag) and raises `DecodeError`
@@ -58,7 +58,7 @@ def encode(prefix: str, event: ContactEvent) -> bytes:
     return b'{"type":"' + event_type(prefix, type(event)).encode() + b'",' + body[1:]
 
 
-def _explain(data: bytes, error: msgspec.MsgspecError, prefix: str) -> DecodeError:
+def _explain(data: bytes, error: msgspec.MsgspecError, prefix: Prefix) -> DecodeError:
     """Say which field had which value and what was allowed."""
     try:
         raw = msgspec.json.decode(data)

@@ -15,7 +15,7 @@ from models import facts
 from models.facts import Fact, mark_of
 
 Id = Annotated[str, Meta(min_length=1, max_length=128)]
-Ms = Annotated[int, Meta(ge=0, lt=253_402_300_800_000)]  # up to the year 9999
+Ms = Annotated[int, Meta(ge=0, lt=4_102_444_800_000)]  # up to the year 2099
 Count = Annotated[int, Meta(ge=0, lt=1 << 53)]  # what every JSON reader holds exactly
 Direction = Literal["inbound", "outbound", "callback", "other"]
 Priority = Literal["low", "normal", "high", "urgent", "other"]
@@ -310,6 +310,10 @@ class Rated(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=Tru
     resolved: bool | None = None
     theme: tuple[Id, ...] = ()
 
+    def __post_init__(self) -> None:
+        if self.csat is not None and self.csat > self.scale:
+            raise ValueError(f"csat: {self.csat} not allowed, allowed: 1 to the scale, {self.scale}")
+
     def fact(self, channel: str) -> Fact:
         return (
             self.at,
@@ -378,8 +382,11 @@ _COMMON: Final[tuple[type[ContactEvent], ...]] = (
     CallbackAttempted,
     CallbackCancelled,
 )
-EVENTS: Final[dict[str, tuple[type[ContactEvent], ...]]] = {"call": _COMMON, "chat": (*_COMMON, Message)}  # by prefix
-CHANNELS: Final = {"call": "voice", "chat": "chat"}  # by prefix, where an event names none
+Prefix = Literal["call", "chat"]
+EVENTS: Final[dict[Prefix, tuple[type[ContactEvent], ...]]] = {
+    "call": _COMMON,
+    "chat": (*_COMMON, Message),
+}  # by prefix
 _WORD: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 

@@ -5,7 +5,8 @@ bucket whose upper edge is at most 1 % above it.
 """
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import accumulate
 from math import ceil
 from typing import Final
 
@@ -40,15 +41,14 @@ def last_bucket_within(limit_s: float) -> int:
     return position if exact else position - 1
 
 
-def quantile_s(counts: Mapping[int, int], share: float) -> float | None:
-    """Return the upper edge, in s, of the bucket that holds the nearest-rank quantile; None of nothing.
+def quantiles_s(counts: Mapping[int, int], shares: Iterable[float]) -> list[float | None]:
+    """Return the upper edges, in s, of the buckets that hold the nearest-rank quantiles; None of nothing.
 
     The nearest rank of share p among n is the ceil(p·n)-th smallest (ISO 3534-1). To the second up to 600 s, at most 1 %
     above beyond.
     """
-    left = ceil(share * sum(counts.values()))
-    for bucket in sorted(counts):
-        left -= counts[bucket]
-        if left <= 0:
-            return UPPER_EDGES_MS[bucket] / 1_000
-    return None
+    buckets = sorted(bucket for bucket, n in counts.items() if n)
+    if not buckets:
+        return [None for _ in shares]
+    ranks = list(accumulate(counts[bucket] for bucket in buckets))
+    return [UPPER_EDGES_MS[buckets[bisect_left(ranks, ceil(share * ranks[-1]))]] / 1_000 for share in shares]

@@ -12,8 +12,10 @@ from typing import Final
 from models import measures
 from models.book import Key
 from models.measures import Cells, accumulate, added
-from models.panes import LIVE_PART, MINUTE_MS, QUARTER_MS, REST_PART, Live, Retention, left_tier
+from models.panes import LIVE_PART, REST_PART, Live
 from models.partials import Gone, Partial, Progress, Source
+from models.retention import MINUTE_MS, QUARTER_MS, Retention, left_tier
+from models.span import end_of, start_of
 
 FORGET_MS: Final = 10 * MINUTE_MS  # of event time
 _NO_LIVE: Final[list[Live]] = [{} for _ in range(measures.LIVE)]
@@ -21,14 +23,36 @@ _NO_LIVE: Final[list[Live]] = [{} for _ in range(measures.LIVE)]
 
 @dataclass(frozen=True)
 class QueueView:
-    """The figures of one queue and channel as they stood at a progress boundary; nothing in it ever changes."""
+    """The figures of one queue and channel, or of an issue in it, as they stood at a progress boundary; it never changes."""
 
-    queue: str
-    channel: str
+    key: Key
     total: Cells
     minutes: Mapping[int, Cells]
     quarters: Mapping[int, Cells]
     live: tuple[list[Live], ...]
+
+    @property
+    def queue(self) -> str:
+        """Return the queue."""
+        return self.key[0]
+
+    @property
+    def channel(self) -> str:
+        """Return the channel."""
+        return self.key[1]
+
+    @property
+    def issue(self) -> tuple[str, ...]:
+        """Return type and reason of the issue, where it is the view of one."""
+        return self.key[2:]
+
+    def total_at(self, now_ms: int) -> Cells:
+        """Return all sums but those that stand in the future: what time alone will bring if nothing forestalls it."""
+        ahead = [pane for minute, pane in self.minutes.items() if minute > now_ms // MINUTE_MS]
+        total = self.total
+        for pane in ahead:
+            total = added(total, pane, -1)
+        return total
 
     def panes(self, now_ms: int, minutes: int) -> list[Cells]:
         """Return the panes of the last `minutes` minutes, the one that `now_ms` is in with them."""
@@ -42,22 +66,11 @@ class QueueView:
         panes = [self.minutes[minute] for minute in inside if minute in self.minutes]
         return _sum([*panes, self.quarters.get(quarter, {})])
 
-    def waiting(self, from_ms: int, to_ms: int) -> Iterator[tuple[int, int]]:
-        """Yield the entry times in `[from_ms, to_ms)` of those who wait, and how many of each."""
+    def open(self, cell: int) -> Iterator[tuple[int, int, int]]:
+        """Yield what stands open of a live cell: start, end of the allowance (both ms), and how many."""
         for live in self.live:
-            for entered_ms, n in live[measures.WAITING].items():
-                if from_ms <= entered_ms < to_ms:
-                    yield entered_ms, n
-
-    def open_now(self, cell: int, now_ms: int) -> int:
-        """Count what is open of a live cell at `now_ms`."""
-        return sum(n for live in self.live for start_ms, n in live[cell].items() if start_ms <= now_ms)
-
-    def oldest_start_ms(self, cell: int, now_ms: int) -> int | None:
-        """Return when the oldest open one of a live cell began; None where nothing is open."""
-        return min(
-            (start for live in self.live for start, n in live[cell].items() if start <= now_ms and n > 0), default=None
-        )
+            for span, n in live[cell].items():
+                yield start_of(span), end_of(span), n
 
 
 def window_start_ms(now_ms: int, minutes: int) -> int:
@@ -123,13 +136,13 @@ class QueueState:
         ]
         for part in gone:
             del self._known[source, part]
-        return [Gone(*self.key, part) for part in gone]
+        return [Gone(self.key, part) for part in gone]
 
     def view(self) -> QueueView:
         """Return the figures as they stand."""
         if self._view is None:
             live = tuple(self._live.values())
-            self._view = QueueView(*self.key, dict(self._total), dict(self._minutes), dict(self._quarters), live)
+            self._view = QueueView(self.key, dict(self._total), dict(self._minutes), dict(self._quarters), live)
         return self._view
 
 
@@ -165,8 +178,8 @@ class MergeState:
         for partial in said:
             past = left_tier(partial.part, newest_ms, self._retention)
             if past and partial.body:  # a zombie's: there may be no newer word
-                words.append(Gone(partial.queue, partial.channel, partial.part))
-            elif repair := self._queue((partial.queue, partial.channel)).apply(source, partial):
+                words.append(Gone(partial.key, partial.part))
+            elif repair := self._queue(partial.key).apply(source, partial):
                 words.append(repair)
         if newest_ms >= self._forgotten.get(source, 0) + FORGET_MS:
             self._forgotten[source] = newest_ms

@@ -3,7 +3,7 @@
 A pane is a small half-open window `[start, end)`. A contribution goes to the finest tier that still holds its time: a
 minute, else a quarter of an hour, else the rest, which has no time. A pane that leaves its tier is added to the coarser
 one. So each contribution stands once, and the sum over all is the total since the beginning.
-Live cells stand beside the panes by their exact start.
+Live cells stand beside the panes by their span.
 """
 
 from collections.abc import Iterator
@@ -12,30 +12,13 @@ from typing import Final
 
 from models import measures
 from models.book import Key
-from models.contact import Contribution
+from models.contribution import Contribution
 from models.measures import Cells, accumulate
+from models.retention import MINUTE_MS, QUARTER_MS, Retention
 
-MINUTE_MS: Final = 60_000
-QUARTER_MS: Final = 900_000
-GRACE_MS: Final = 3_600_000
 LIVE_PART: Final = "live"
 REST_PART: Final = "total"
-Live = dict[int, int]  # start in ms -> how many
-
-
-@dataclass(frozen=True)
-class Retention:
-    """How long panes stay in their tier, in ms of event time; None keeps quarters for ever (replay)."""
-
-    minutes_ms: int = 75 * MINUTE_MS
-    quarters_ms: int | None = 48 * 3_600_000
-
-
-def left_tier(part: str, newest_ms: int, retention: Retention) -> bool:
-    """Tell whether a part is empty for good: its pane left its tier long before `newest_ms`, the newest event time."""
-    tier, _, start_ms = part.partition(":")
-    kept_ms = {"1m": retention.minutes_ms, "15m": retention.quarters_ms}.get(tier)
-    return kept_ms is not None and int(start_ms) < newest_ms - kept_ms - GRACE_MS
+Live = dict[int, int]  # span (models/span.py) -> how many
 
 
 @dataclass
@@ -142,23 +125,29 @@ class Panes:
     def add(self, contribution: Contribution) -> None:
         """Add what a record contributes."""
         queues, first_minute = self.queues, self._horizon.minute
+        last: Key | None = None  # what follows is mostly of the same queue
         for key, at, cells, factor in contribution.counted:
-            panes = queues.get(key) or self.queue(key)
+            if key is not last:
+                panes = queues.get(key) or self.queue(key)
+                changed, last = panes.changed_minutes, key
             minute = at // MINUTE_MS
-            pane = panes.changed_minutes.get(minute)
+            pane = changed.get(minute)
             if pane is None:
                 pane = panes.minute(minute) if minute >= first_minute else panes.older(at)
             for cell, n in cells:
                 pane[cell] = pane.get(cell, 0) + factor * n
-        for key, cell, start, factor in contribution.opened:
-            panes = queues.get(key) or self.queue(key)
-            panes.changed_live = True
-            live = panes.live[cell]
-            left = live.get(start, 0) + factor
+        last = None
+        for key, cell, span, factor in contribution.opened:
+            if key is not last:
+                panes = queues.get(key) or self.queue(key)
+                panes.changed_live = True
+                spans, last = panes.live, key
+            live = spans[cell]
+            left = live.get(span, 0) + factor
             if left:
-                live[start] = left
+                live[span] = left
             else:
-                del live[start]
+                del live[span]
 
     def queue(self, key: Key) -> QueuePanes:
         """Return the panes of one queue and channel."""

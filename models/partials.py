@@ -17,10 +17,9 @@ PROGRESS = "progress"
 
 
 class Partial(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """One part of one queue and channel (models/panes.py) as a source partition knows it at `offset`."""
+    """One part of the sums of a key (models/panes.py) as a source partition knows it at `offset`."""
 
-    queue: str
-    channel: str
+    key: Key
     part: str
     epoch: int
     offset: int
@@ -30,8 +29,7 @@ class Partial(msgspec.Struct, array_like=True, frozen=True, gc=False):
 class Gone(msgspec.Struct, frozen=True, gc=False):
     """A part that is to be said no more: it has left its tier for good, and its record may go."""
 
-    queue: str
-    channel: str
+    key: Key
     part: str
 
 
@@ -57,7 +55,7 @@ _decode_progress = msgspec.msgpack.Decoder(Progress).decode
 def partial(state: PartitionState, key: Key, part: str, epoch: int = 0) -> Partial:
     """Return a part of a partition's state as it stands now."""
     panes = state.panes.queues.get(key)
-    return Partial(*key, part, epoch, state.offset, panes.part(part) if panes else {})
+    return Partial(key, part, epoch, state.offset, panes.part(part) if panes else {})
 
 
 def flush(state: PartitionState) -> Iterator[Partial | Progress]:
@@ -69,8 +67,8 @@ def flush(state: PartitionState) -> Iterator[Partial | Progress]:
 
 def partial_key(source: Source, key: Key, part: str) -> bytes:
     """Return the record key `<topic>|<partition>|<queue>|<channel>|<part>`; a `|` in a name is escaped."""
-    queue, channel = (name.replace("%", "%25").replace("|", "%7C") for name in key)
-    return f"{source[0]}|{source[1]}|{queue}|{channel}|{part}".encode()
+    names = "|".join(name.replace("%", "%25").replace("|", "%7C") for name in key)
+    return f"{source[0]}|{source[1]}|{names}|{part}".encode()
 
 
 def progress_key(source: Source) -> bytes:

@@ -5,25 +5,34 @@ out: changed parts of the panes (`collect`), and refused records (`letters`), wh
 a snapshot that no longer holds them counts. Time is the newest event time seen, never a clock.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 import msgspec
 
+from models.archive import Archive, Saved
 from models.book import Key
 from models.codec import Decode
-from models.contact import Contact, Contribution
+from models.contact import ASLEEP, Contact, stub_of
+from models.contribution import Contribution
 from models.errors import DecodeError
 from models.folding import FoldSettings
-from models.panes import MINUTE_MS, QUARTER_MS, Panes
+from models.panes import Panes
+from models.places import People, people_of
+from models.retention import MINUTE_MS, QUARTER_MS
+from models.span import end_of
 
-SNAPSHOT_VERSION: Final = 2  # of what `snapshot` returns; one of another version is not to be restored
+SNAPSHOT_VERSION: Final = 3  # of what `snapshot` returns; one of another version is not to be restored
 FOREVER_MS: Final = 1 << 62
 AT_ONCE: Final = (
     500  # contributions that are added to the panes together: few enough to be still in the processor's cache
 )
 QUIET_MS: Final = 10 * MINUTE_MS  # so long after a contact's end its wrap-up is waited for
+SILENT_MS: Final = (
+    60 * MINUTE_MS
+)  # a contact of which nothing was heard for so long is put away, whatever is open of it
+DAY_MS: Final = 86_400_000
 
 
 class Record(Protocol):
@@ -56,6 +65,7 @@ class Counts:
     duplicates: int = 0
     late: int = 0
     invalid: int = 0
+    orphans: int = 0  # contacts of which no beginning is known
 
 
 @dataclass(frozen=True)
@@ -78,12 +88,14 @@ class PartitionState:
         self.counts = Counts()
         self.letters: list[Letter] = []
         self.contacts: dict[str, Contact] = {}
-        self.finished: dict[int, dict[str, bytes]] = {}  # quarter of the last fact -> id -> record
+        self.put_away = Archive()  # contacts of which little more is expected, as `_Kept`
+        self.orphans: set[str] = set()
         self.unsent: set[tuple[Key, str]] = set()  # parts that were in flight when the state was saved
         self._decode = decode
         self.panes = Panes(self.settings.retention)
         self._ended: dict[int, list[str]] = {}  # end of the minute of `newest` when it ended -> ids
         self._minute_end = 0  # of the minute that `newest` is in, ms
+        self._quarter = 0  # that `newest` is in
 
     def fold(self, records: Iterable[Record]) -> None:
         """Fold the next records of the log.
@@ -94,7 +106,7 @@ class PartitionState:
         decode, contacts, channel = self._decode, self.contacts, self.settings.channel
         skew_ms = FOREVER_MS if self.settings.skew_ms is None else self.settings.skew_ms
         lateness_ms = FOREVER_MS if self.settings.lateness_ms is None else self.settings.lateness_ms
-        out, events = Contribution(), 0
+        out, events, orphans = self.blank(), 0, self.orphans
         for record in records:
             offset, value = record.offset, record.value
             if offset <= self.offset:
@@ -127,6 +139,13 @@ class PartitionState:
             fact = event.fact(channel)
             if not contact.append(fact, out) and not contact.merge(fact, out):
                 self.counts.duplicates += 1
+            if contact.start is None:
+                if contact_id not in orphans and contact.last_at != ASLEEP:
+                    orphans.add(contact_id)
+                    self.counts.orphans += 1
+            elif orphans and contact_id in orphans:
+                orphans.discard(contact_id)
+                self.counts.orphans -= 1
             if contact.ended:
                 self._ended.setdefault(self._minute_end, []).append(contact_id)
             if len(out.counted) > AT_ONCE:
@@ -139,48 +158,88 @@ class PartitionState:
         self.counts.invalid += 1
         self.letters.append(Letter(offset, code, reason, value))
 
+    def records(self) -> Iterator[tuple[str, Contact]]:
+        """Yield id and record of every contact that is held."""
+        yield from self.contacts.items()
+        for contact_id, kept in self.put_away.items():
+            yield contact_id, Contact(_decode_kept(kept).packed)
+
+    def blank(self) -> Contribution:
+        """Return an empty contribution by the rules of this state."""
+        return Contribution(self.settings.rules, self.settings.channel == "chat")
+
     def _turn_minute(self) -> None:
-        """Do what time alone does: panes leave their tier, ended contacts are put away."""
+        """Do what time alone does: panes leave their tier, contacts are put away, and given up past the horizon."""
         self._minute_end = (self.newest // MINUTE_MS + 1) * MINUTE_MS
         self.panes.advance(self.newest)
-        self._put_away()
-
-    def _take_up(self, contact_id: str) -> Contact:
-        """Hold the record of a contact that was put away again, else a new one."""
-        packed = next((ids.pop(contact_id) for ids in self.finished.values() if contact_id in ids), None)
-        if packed is None:
-            contact = Contact()
-        else:
-            contact = Contact(packed)
-            self._ended.setdefault(self._minute_end, []).append(contact_id)  # to be put away again
-        self.contacts[contact_id] = contact
-        return contact
-
-    def _put_away(self) -> None:
-        """Keep only the facts of contacts that ended, and drop those past the lateness horizon."""
         for ended_before in [minute_end for minute_end in self._ended if minute_end <= self.newest]:
             quiet = ended_before < self.newest - QUIET_MS
             still_open = [name for name in self._ended.pop(ended_before) if not self._finish(name, quiet)]
             if still_open:
                 self._ended[ended_before] = still_open
-        lateness_ms = self.settings.lateness_ms
-        if lateness_ms is not None:
-            for quarter in [held for held in self.finished if (held + 1) * QUARTER_MS < self.newest - lateness_ms]:
-                del self.finished[quarter]
+        if self.newest // QUARTER_MS > self._quarter:
+            self._quarter = self.newest // QUARTER_MS
+            self._put_silent_away()
+            if self.settings.lateness_ms is not None:
+                self._drop_before(self.newest - self.settings.lateness_ms)
+
+    def _take_up(self, contact_id: str) -> Contact:
+        """Hold the record of a contact that was put away again, else a new one."""
+        kept = self.put_away.take(contact_id)
+        if kept is None:
+            contact = Contact()
+        else:
+            contact = Contact(_decode_kept(kept).packed)
+            self._ended.setdefault(self._minute_end, []).append(contact_id)  # to be put away again
+        self.contacts[contact_id] = contact
+        return contact
 
     def _finish(self, contact_id: str, quiet: bool) -> bool:
         """Put a contact away unless more is to come of it; return False where that must be asked again."""
         contact = self.contacts.get(contact_id)
         if contact is None:
             return True
-        contact.wake()
+        contact.wake(self.blank())
         if contact.ended and contact.legs and not quiet:
             return False
         if contact.ended:
-            del self.contacts[contact_id]
-            quarter = contact.last_at // QUARTER_MS if self.settings.lateness_ms is not None else 0
-            self.finished.setdefault(quarter, {})[contact_id] = contact.packed
+            self._put_away(contact_id, contact)
         return True
+
+    def _put_silent_away(self) -> None:
+        for contact_id, contact in list(self.contacts.items()):
+            contact.wake(self.blank())
+            if contact.last_at < self.newest - SILENT_MS:
+                self._put_away(contact_id, contact)
+
+    def _put_away(self, contact_id: str, contact: Contact) -> None:
+        del self.contacts[contact_id]
+        kept_ms = contact.last_at
+        if contact.more is not None and contact.more.callback is not None:
+            kept_ms = max(kept_ms, end_of(contact.more.callback.span))
+        over = contact.is_over
+        kept = _Kept(contact.packed, True, contact.key, people_of(contact)) if over else _Kept(contact.packed)
+        self.put_away.put(contact_id, kept_ms, _encode(kept))
+
+    def _drop_before(self, horizon_ms: int) -> None:
+        """Close the records of contacts of which nothing was heard since the horizon; remember whose ratings are whose."""
+        out = self.blank()
+        stay_ms = self.settings.survey_days * DAY_MS
+        for contact_id, quarter_ms, kept in list(self.put_away.drop_before(horizon_ms)):
+            record = _decode_kept(kept)
+            self.orphans.discard(contact_id)
+            if record.past:
+                continue  # its days are over
+            if record.over:
+                stub = stub_of(record.key, record.people)
+            else:
+                contact = Contact(record.packed)
+                contact.wake(out)
+                contact.close(out)
+                stub = contact.stub()
+            if stay_ms:
+                self.put_away.put(contact_id, quarter_ms + stay_ms, _encode(_Kept(stub, past=True)))
+        self.panes.add(out)
 
     def collect(self) -> list[tuple[Key, str]]:
         """Return the parts that changed since the last call, and those left over from before a restore."""
@@ -197,7 +256,8 @@ class PartitionState:
                 newest=self.newest,
                 counts=self.counts,
                 contacts={name: contact.packed for name, contact in self.contacts.items()},
-                finished=self.finished,
+                put_away=self.put_away.saved(),
+                orphans=sorted(self.orphans),
                 ended=self._ended,
                 queues=[(key, list(q.live), q.minutes, q.quarters, q.rest) for key, q in self.panes.queues.items()],
                 unsent=sorted(self.unsent.union(in_flight)),
@@ -214,7 +274,9 @@ class PartitionState:
         self.panes = Panes(self.settings.retention)
         self.panes.advance(body.newest)
         self.contacts = {name: Contact(packed) for name, packed in body.contacts.items()}
-        self.finished = body.finished
+        self.put_away = Archive.restored(body.put_away)
+        self.orphans = set(body.orphans)
+        self._quarter = body.newest // QUARTER_MS
         self._ended = body.ended
         for key, live, minutes, quarters, rest in body.queues:
             panes = self.panes.queue(key)
@@ -222,12 +284,26 @@ class PartitionState:
         self.unsent = set(body.unsent)
 
 
+class _Kept(msgspec.Struct, array_like=True):
+    """A record that is put away.
+
+    Where it is `over`, with what will be remembered of it: else it must be read for that. `past` is what is remembered.
+    """
+
+    packed: bytes
+    over: bool = False
+    key: Key | None = None
+    people: People = ()
+    past: bool = False
+
+
 class _Saved(msgspec.Struct, array_like=True):
     offset: int
     newest: int
     counts: Counts
     contacts: dict[str, bytes]
-    finished: dict[int, dict[str, bytes]]
+    put_away: Saved
+    orphans: list[str]
     ended: dict[int, list[str]]
     queues: list[tuple[Key, list[dict[int, int]], dict[int, dict[int, int]], dict[int, dict[int, int]], dict[int, int]]]
     unsent: list[tuple[Key, str]]
@@ -235,3 +311,4 @@ class _Saved(msgspec.Struct, array_like=True):
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_Saved).decode
+_decode_kept = msgspec.msgpack.Decoder(_Kept).decode

@@ -5,7 +5,6 @@ For a threshold T and a short-abandon limit S each visit, counted by entry, fall
 `c_out` left for a callback; `x_in`, `x_out` left otherwise; `w_in`, `w_out` waiting now, for ≤ T, > T.
 """
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -100,10 +99,16 @@ VARIANTS: Final = (
         "(answered or abandoned within T) ÷ (answered or abandoned within T + passed T)",
         "Cisco, abandons positive",
     ),
+    Variant(
+        "sl_v11",
+        ("a_in",),
+        ("a_in", "a_out", "b_in", "b_out", "c_in", "c_out", "x_in", "x_out", "w_in", "w_out"),
+        "answered within T ÷ all that waited or wait, but the short abandons",
+        "Twilio real-time queues view",
+    ),
 )
-
-
-def ratio(numerator: Iterable[str], denominator: Iterable[str], amounts: Mapping[str, int]) -> float | None:
-    """Divide one sum of amounts by another; None where there is nothing to divide by."""
-    below = sum(amounts[name] for name in denominator)
-    return sum(amounts[name] for name in numerator) / below if below else None
+DECIDED: Final = {  # the live service level: V9, each visit counted when it was decided
+    "ignore": (("answered_in",), ("answered_in", "passed", "passing")),
+    "negative": (("answered_in",), ("answered_in", "abandoned_in", "passed", "passing")),
+    "positive": (("answered_in", "abandoned_in"), ("answered_in", "abandoned_in", "passed", "passing")),
+}

@@ -1,43 +1,95 @@
 """The Prometheus collector: renders what the worker knows when it is scraped, and nothing it no longer owns.
 
 Additive parts first (counters and histograms, for PromQL to add up and divide), then live gauges, then the catalogue's
-windowed figures with the window in the name. Nobody waiting and nothing to divide by give no sample, never 0. Labels are
-queue, channel, site and reason: never a person or an id.
+windowed figures with the window in the name. Nobody waiting and nothing to divide by give no sample, never 0; what most
+queues never have (callbacks, surveys, chats on a voice queue) is there once it happened. Labels are queue, channel, site and
+reason, and the issue of what is counted by issue: never a person or an id.
 """
 
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import accumulate
-from typing import TypeVar, cast
+from typing import Final, TypeVar, cast
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.core import Metric as Family
 from prometheus_client.registry import Collector
 
-from models import catalogue, measures
-from models.catalogue import Amounts, Goals, Metric
-from models.histogram import last_bucket_within
-from models.measures import SPAN, Cells
+from models import catalogue, live, measures
+from models.amounts import Amounts, summed
+from models.book import Book
+from models.catalogue import BY_NAME, METRICS
+from models.goals import Goals
+from models.live import LiveFigures
+from models.measures import Cells
 from models.merge import QueueView, window_start_ms
+from models.metric import WINDOWS_MIN, Metric
+from models.retention import MINUTE_MS
+from sinks.pane_reader import PaneReader
 
 F = TypeVar("F", bound=Family)
-Buckets = list[tuple[str, float]]  # upper edge in seconds, and how many are within it
-Total = tuple[Amounts, Buckets, Buckets, Buckets]  # of the waits of the answered, of the abandoned, and of handling
-LABELS = ("queue", "channel", "site")
-WAIT_EDGES_S = (5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1200)
-HANDLE_EDGES_S = (15, 30, 60, 120, 180, 240, 300, 420, 600, 900, 1200, 1800, 3600)
-_COUNTERS = {
-    "offered": "cc_contacts_offered",
-    "answered": "cc_contacts_answered",
-    "abandoned": "cc_contacts_abandoned",
-    "short_abandoned": "cc_contacts_short_abandoned",
-    "handled": "cc_contacts_handled",
-    "transferred": "cc_contacts_transferred",
-    "talk": "cc_talk_seconds",
-    "hold": "cc_hold_seconds",
-    "acw": "cc_wrap_up_seconds",
+LABELS: Final = ("queue", "channel", "site")
+MOST_ISSUES: Final = 500  # series; the others are together one of each queue
+OTHER: Final = "_other"
+_ALWAYS: Final = frozenset(  # counters that each queue has from the start
+    {"offered", "answered", "abandoned", "short_abandoned", "handled", "transferred", "talk", "hold", "acw"}
+)
+_CONTACTS: Final = _ALWAYS | frozenset(  # counters of contacts; others count things of their own
+    {"lost", "held", "resolved", "escalated", "unfinished", "completed", "missed", "dropped", "consults"}
+    | {"hold_abandoned_customer", "hold_abandoned_agent", "agent_disconnect_first"}
+)
+_BY_REASON: Final = {
+    "cc_contacts_exited": ("Contacts that left the queue otherwise", measures.EXITED),
+    "cc_contacts_blocked": ("Contacts turned away before the queue", measures.BLOCKED),
+    "cc_contacts_transfers": ("Handlings that ended in a transfer, by its kind", measures.TRANSFERS),
+    "cc_offers_declined": ("Offers to a person that were declined", measures.DECLINED),
 }
+_GAUGES: Final = {
+    "waiting": "cc_contacts_waiting",
+    "ringing": "cc_contacts_ringing",
+    "in_progress": "cc_contacts_in_progress",
+    "in_acw": "cc_contacts_in_wrap_up",
+    "callbacks_scheduled": "cc_callbacks_scheduled",
+    "callbacks_due": "cc_callbacks_due",
+    "callbacks_overdue": "cc_callbacks_overdue",
+    "unanswered": "cc_contacts_unanswered",
+}
+_OLDEST: Final = {
+    "longest_wait": ("cc_queue_oldest_wait_start_timestamp_seconds", "Entry of the contact that waits longest"),
+    "longest_contact_age": (
+        "cc_queue_oldest_contact_start_timestamp_seconds",
+        "Start of the oldest contact that waits",
+    ),
+    "wait_for_reply_now": ("cc_queue_oldest_unanswered_timestamp_seconds", "Oldest message that waits for a reply"),
+    "oldest_callback": ("cc_queue_oldest_callback_timestamp_seconds", "Request of the oldest open callback"),
+}
+
+
+def counted(metric: Metric) -> bool:
+    """Tell whether a metric is exported as a counter: a plain sum of what happened."""
+    plain = metric.attribution == "flow" and metric.denominator is None and not metric.minus and metric.share is None
+    return plain and metric.name not in {"exited", "blocked", "declined", "answer_wait", "abandon_wait"}
+
+
+COUNTERS: Final = tuple(metric for metric in METRICS if counted(metric) and not metric.name.startswith("transfers_"))
+WINDOWED: Final = tuple(
+    (window, tuple(metric for metric in METRICS if window in metric.windows_min)) for window in WINDOWS_MIN
+)
+
+
+def counter_name(metric: Metric) -> str:
+    """Return a counter's name, without `_total`: `cc_contacts_offered`, `cc_talk_seconds`, `cc_replies`."""
+    name = "wrap_up" if metric.name == "acw" else metric.name
+    if metric.unit == "seconds":
+        return f"cc_{name}_seconds"
+    return f"cc_contacts_{name}" if name in _CONTACTS else f"cc_{name}"
+
+
+def windowed_name(metric: Metric, window_min: int) -> str:
+    """Return a metric's name for a window: `cc_asa_15m_seconds`, `cc_contacts_offered_15m`."""
+    if metric.unit == "contacts":
+        name = f"contacts_{metric.name}" if metric.chosen is None else metric.name
+        return f"cc_{name}_{window_min}m"
+    return f"cc_{metric.name}_{window_min}m_{metric.unit}"
 
 
 @dataclass(frozen=True)
@@ -50,6 +102,7 @@ class SourceView:
     duplicates: int
     late: int
     invalid: int
+    orphans: int
     newest_ms: int
     lag: int | None
 
@@ -65,14 +118,20 @@ class FloorView:
 
 
 class FloorCollector(Collector):
-    """Renders the newest view; `now_ms` is the clock of the windows."""
+    """Renders the newest view; `now_ms` is the clock of the windows, `site_of` names the site of a queue."""
 
-    def __init__(self, view: Callable[[], FloorView], now_ms: Callable[[], int], goals: Goals, site: str) -> None:
+    def __init__(
+        self,
+        view: Callable[[], FloorView],
+        now_ms: Callable[[], int],
+        goals: Book[Goals],
+        site_of: Callable[[str], str],
+    ) -> None:
         self._view = view
         self._now_ms = now_ms
         self._goals = goals
-        self._site = site
-        self._reader = _Reader(goals)
+        self._site_of = site_of
+        self._reader = PaneReader()
 
     def describe(self) -> Iterable[Family]:
         """Return nothing: the names are fixed, and no view is there yet when the collector is registered."""
@@ -89,21 +148,62 @@ class FloorCollector(Collector):
             yield from self._queues(view)
 
     def _queues(self, view: FloorView) -> Iterator[Family]:
-        now_ms, reader = self._now_ms(), self._reader
-        families = _Families(self._goals)
+        now_ms, families = self._now_ms(), _Families()
         for queue in view.queues:
-            labels = [queue.queue, queue.channel, self._site]
-            families.add_total(labels, queue.total, reader)
-            families.add_live(labels, queue, now_ms)
-            for window in catalogue.WINDOWS_MIN:
-                found = reader.sum(queue.panes(now_ms, window))
-                entries = queue.waiting(window_start_ms(now_ms, window), now_ms + 1)
-                families.add_window(labels, window, catalogue.with_waiting(found, entries, now_ms, self._goals))
-        reader.forget_unread()
-        yield from families.all()
-        threshold = GaugeMetricFamily("cc_service_level_threshold_seconds", "Answered within this is in time")
-        threshold.add_metric([], self._goals.threshold_s)
-        yield threshold
+            if not queue.issue:
+                self._add_queue(families, queue, now_ms)
+        self._add_issues(families, [queue for queue in view.queues if queue.issue])
+        self._reader.forget_unread()
+        yield from families.by_name.values()
+
+    def _add_queue(self, families: "_Families", queue: QueueView, now_ms: int) -> None:
+        labels = [queue.queue, queue.channel, self._site_of(queue.queue)]
+        goals = self._goals.of(queue.key, now_ms)
+        families.add_live(labels, live.of_queue(queue.open, now_ms, goals), now_ms)
+        total = self._reader.total(queue.total_at(now_ms), goals)
+        found = self._reader.of(goals).add_open(dict(total.found), queue.open, now_ms, 0, now_ms + 1)
+        families.add_total(labels, queue.total, found)
+        for name, (text, buckets, sum_ms) in total.histograms.items():
+            families.histogram(name, text).add_metric(labels, buckets, sum_ms / 1_000)
+        for window, metrics in WINDOWED:
+            found = self._window(queue, now_ms, window)
+            for metric in metrics:
+                families.add(windowed_name(metric, window), _windowed_help(metric, window), labels,
+                             catalogue.value_of(metric, found, goals))  # fmt: skip
+        families.add("cc_service_level_threshold_seconds", "Answered within this is in time", labels, goals.threshold_s)
+        families.add("cc_service_level_goal_ratio", "What the service level is to reach", labels, goals.goal)
+
+    def _window(self, queue: QueueView, now_ms: int, window_min: int) -> Amounts:
+        """Read the panes of a window, each against the goals that held in it."""
+        start_ms, end_ms, reader = window_start_ms(now_ms, window_min), now_ms + 1, self._reader
+        if self._goals.same_throughout(queue.key):
+            goals = self._goals.of(queue.key, now_ms)
+            found = reader.sum(queue.panes(now_ms, window_min), goals)
+            return reader.of(goals).add_open(found, queue.open, now_ms, start_ms, end_ms)
+        parts = []
+        for minute_ms in range(start_ms, end_ms, MINUTE_MS):
+            goals = self._goals.of(queue.key, minute_ms)
+            found = reader.sum([queue.minutes.get(minute_ms // MINUTE_MS, {})], goals)
+            parts.append(reader.of(goals).add_open(found, queue.open, now_ms, minute_ms, minute_ms + MINUTE_MS))
+        return summed(parts)
+
+    def _add_issues(self, families: "_Families", issues: list[QueueView]) -> None:
+        """Count contacts by issue; of too many the rarest are one."""
+        counts: dict[tuple[str, ...], int] = {}
+        largest = sorted(issues, key=lambda view: (-view.total.get(measures.CONTACTS, 0), view.key))
+        for number, view in enumerate(largest):
+            key = view.key if number < MOST_ISSUES else (*view.key[:2], OTHER, OTHER)
+            counts[key] = counts.get(key, 0) + view.total.get(measures.CONTACTS, 0)
+        family = families.counter(
+            "cc_issue_contacts", "Contacts by what they are about", (*LABELS, "issue_type", "issue_reason")
+        )
+        for (queue, channel, *issue), n in counts.items():
+            family.add_metric([queue, channel, self._site_of(queue), *issue], n)
+
+
+def _windowed_help(metric: Metric, window_min: int) -> str:
+    by = {"cohort": "entered", "flow": "counted", "scored": "decided"}[metric.attribution]
+    return f"{metric.help}, {by} in the last {window_min} min: {metric.formula}"
 
 
 def _sources(view: FloorView) -> Iterator[Family]:
@@ -119,15 +219,17 @@ def _sources(view: FloorView) -> Iterator[Family]:
         for source in view.sources:
             family.add_metric([source.topic, str(source.partition)], getattr(source, name))
         yield family
+    orphans = GaugeMetricFamily("floorpulse_orphans", "Contacts of which no beginning is known", labels=labels)
     newest = GaugeMetricFamily("floorpulse_newest_event_timestamp_seconds", "Newest event time read", labels=labels)
     lag = GaugeMetricFamily("floorpulse_lag_records", "Records in the log not read yet", labels=labels)
     for source in view.sources:
+        where = [source.topic, str(source.partition)]
+        orphans.add_metric(where, source.orphans)
         if source.newest_ms:
-            newest.add_metric([source.topic, str(source.partition)], source.newest_ms / 1_000)
+            newest.add_metric(where, source.newest_ms / 1_000)
         if source.lag is not None:
-            lag.add_metric([source.topic, str(source.partition)], source.lag)
-    yield newest
-    yield lag
+            lag.add_metric(where, source.lag)
+    yield from (orphans, newest, lag)
     if view.fresh_ms is not None:
         yield GaugeMetricFamily(
             "floorpulse_fresh_timestamp_seconds", "Figures are complete up to here", value=view.fresh_ms / 1_000
@@ -138,67 +240,40 @@ def _sources(view: FloorView) -> Iterator[Family]:
 class _Families:
     """The families of the queues, filled queue by queue."""
 
-    goals: Goals
     by_name: dict[str, Family] = field(default_factory=dict)
 
-    def all(self) -> Iterable[Family]:
-        return self.by_name.values()
+    def add_total(self, labels: list[str], total: Cells, found: Amounts) -> None:
+        for metric in COUNTERS:
+            value = metric.value(found)
+            family = self.counter(counter_name(metric), metric.help)
+            if value or metric.name in _ALWAYS:
+                family.add_metric(labels, value or 0)
+        for name, (text, cells) in _BY_REASON.items():
+            by_reason = self.counter(name, text, (*LABELS, "reason"))
+            for reason, cell in cells.items():
+                if total.get(cell):
+                    by_reason.add_metric([*labels, reason], total[cell])
 
-    def add_total(self, labels: list[str], total: Cells, reader: "_Reader") -> None:
-        found, waits, abandon_waits, handles = reader.total(total)
-        for name, exported in _COUNTERS.items():
-            metric = catalogue.BY_NAME[name]
-            self._counter(exported, metric.help).add_metric(labels, metric.value(found) or 0)
-        exited = self._counter("cc_contacts_exited", "Contacts that left the queue otherwise", (*LABELS, "reason"))
-        for reason, cell in measures.EXITED.items():
-            if total.get(cell):
-                exited.add_metric([*labels, reason], total[cell])
-        handle_ms = found["talk_ms"] + found["hold_ms"] + found["wrap_up_ms"]
-        for name, text, buckets, sum_ms in (
-            ("cc_answer_wait_seconds", "Waits of the answered", waits, found["answer_wait_ms"]),
-            ("cc_abandon_wait_seconds", "Waits of those who hung up", abandon_waits, found["abandon_wait_ms"]),
-            ("cc_handle_seconds", "Handle times: talk, hold and wrap-up", handles, handle_ms),
-        ):
-            self._histogram(name, text).add_metric(labels, buckets, sum_ms / 1_000)
+    def add_live(self, labels: list[str], figures: LiveFigures, now_ms: int) -> None:
+        for name, exported in _GAUGES.items():
+            value = getattr(figures, name)
+            wanted = value or name in ("waiting", "ringing", "in_progress")
+            self.add(exported, BY_NAME[name].help, labels, value if wanted else None)
+        for name, (exported, text) in _OLDEST.items():
+            age_ms = getattr(figures, name)
+            since_s = None if age_ms is None else (now_ms - age_ms) / 1_000
+            self.add(exported, f"{text}; where there is none: no sample", labels, since_s)
 
-    def add_live(self, labels: list[str], queue: QueueView, now_ms: int) -> None:
-        waiting = catalogue.BY_NAME["waiting"]
-        self._gauge("cc_contacts_waiting", waiting.help).add_metric(labels, queue.open_now(measures.WAITING, now_ms))
-        in_progress = catalogue.BY_NAME["in_progress"]
-        self._gauge("cc_contacts_in_progress", in_progress.help).add_metric(
-            labels, queue.open_now(measures.IN_PROGRESS, now_ms)
-        )
-        oldest_ms = queue.oldest_start_ms(measures.WAITING, now_ms)
-        self._add(
-            "cc_queue_oldest_wait_start_timestamp_seconds",
-            "Entry of the contact that waits longest; none waiting: no sample",
-            labels,
-            None if oldest_ms is None else oldest_ms / 1_000,
-        )
-
-    def add_window(self, labels: list[str], window_min: int, found: Amounts) -> None:
-        for metric in catalogue.METRICS:
-            if window_min in metric.windows_min and metric.attribution != "live":
-                by = "entered" if metric.attribution == "cohort" else "counted"
-                text = f"{metric.help}, {by} in the last {window_min} min: {metric.formula}"
-                self._add(windowed_name(metric, window_min), text, labels, metric.value(found))
-        headline = catalogue.BY_NAME[self.goals.headline]
-        text = f"Service level, entered in the last {window_min} min: {headline.formula}"
-        self._add(f"cc_service_level_{window_min}m_ratio", text, labels, headline.value(found))
-
-    def _add(self, name: str, text: str, labels: list[str], value: float | None) -> None:
+    def add(self, name: str, text: str, labels: list[str], value: float | None) -> None:
         """Add a sample to a gauge; the family is there also where there is none to add."""
-        family = self._gauge(name, text)
+        family = self._family(name, lambda: GaugeMetricFamily(name, text, labels=LABELS))
         if value is not None:
             family.add_metric(labels, value)
 
-    def _counter(self, name: str, text: str, labels: tuple[str, ...] = LABELS) -> CounterMetricFamily:
+    def counter(self, name: str, text: str, labels: tuple[str, ...] = LABELS) -> CounterMetricFamily:
         return self._family(name, lambda: CounterMetricFamily(name, text, labels=labels))
 
-    def _gauge(self, name: str, text: str) -> GaugeMetricFamily:
-        return self._family(name, lambda: GaugeMetricFamily(name, text, labels=LABELS))
-
-    def _histogram(self, name: str, text: str) -> HistogramMetricFamily:
+    def histogram(self, name: str, text: str) -> HistogramMetricFamily:
         return self._family(name, lambda: HistogramMetricFamily(name, text, labels=LABELS))
 
     def _family(self, name: str, make: Callable[[], F]) -> F:
@@ -206,77 +281,3 @@ class _Families:
         if family is None:
             family = self.by_name[name] = make()
         return cast(F, family)
-
-
-class _Reader:
-    """Reads amounts and Prometheus buckets from cells, each set of cells once for as long as it is asked for.
-
-    Views never change their cells, so what was read of the same object still holds.
-    """
-
-    def __init__(self, goals: Goals) -> None:
-        self._goals = goals
-        waits = sorted({*WAIT_EDGES_S, goals.threshold_s, goals.short_abandon_s})
-        self._histograms = {
-            measures.ANSWER_WAIT: _Edges(waits),
-            measures.ABANDON_WAIT: _Edges(waits),
-            measures.HANDLE: _Edges(HANDLE_EDGES_S),
-        }
-        self._panes: dict[int, tuple[Cells, Amounts]] = {}
-        self._totals: dict[int, tuple[Cells, Total]] = {}
-        self._read: set[int] = set()
-
-    def sum(self, panes: Iterable[Cells]) -> Amounts:
-        """Return the sums of the amounts of panes."""
-        return catalogue.summed(self._amounts(cells) for cells in panes)
-
-    def _amounts(self, cells: Cells) -> Amounts:
-        self._read.add(id(cells))
-        known = self._panes.get(id(cells))
-        if known is None:
-            known = self._panes[id(cells)] = cells, catalogue.amounts(cells, self._goals)
-        return known[1]
-
-    def total(self, cells: Cells) -> Total:
-        """Return the amounts and the buckets of the three histograms."""
-        self._read.add(id(cells))
-        known = self._totals.get(id(cells))
-        if known is None:
-            waits, abandon_waits, handles = (
-                edges.buckets(cells, histogram) for histogram, edges in self._histograms.items()
-            )
-            total = catalogue.amounts(cells, self._goals), waits, abandon_waits, handles
-            known = self._totals[id(cells)] = cells, total
-        return known[1]
-
-    def forget_unread(self) -> None:
-        """Forget what was not asked for since the last call."""
-        for read in (self._panes, self._totals):
-            for gone in read.keys() - self._read:
-                del read[gone]
-        self._read = set()
-
-
-class _Edges:
-    """The upper edges of a Prometheus histogram, over the finer buckets of ours."""
-
-    def __init__(self, edges_s: Iterable[float]) -> None:
-        edges = list(edges_s)
-        self._names = [*(str(float(edge)) for edge in edges), "+Inf"]
-        last_inside = [last_bucket_within(edge) for edge in edges]
-        self._edge_of = [bisect_left(last_inside, bucket) for bucket in range(SPAN)]
-
-    def buckets(self, cells: Cells, histogram: int) -> Buckets:
-        """Return how many are within each edge."""
-        counts = [0] * len(self._names)
-        for cell, n in cells.items():
-            if histogram <= cell < histogram + SPAN:
-                counts[self._edge_of[cell - histogram]] += n
-        return list(zip(self._names, accumulate(counts), strict=True))
-
-
-def windowed_name(metric: Metric, window_min: int) -> str:
-    """Return a metric's name for a window: `cc_asa_15m_seconds`, `cc_contacts_offered_15m`."""
-    if metric.unit == "contacts":
-        return f"cc_contacts_{metric.name}_{window_min}m"
-    return f"cc_{metric.name}_{window_min}m_{metric.unit}"

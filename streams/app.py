@@ -84,10 +84,15 @@ class Worker:
         self.app = _faust_app(settings, opened.getsockname()[1])
         self.app.placement = self
         snapshots = Snapshots(self.app, partitions)
-        self.folding = FoldStage(topics.CALLS, settings.fold(), snapshots, self._produce, self._highwater, partitions)
-        self.merging = MergeStage(self._produce, self.folding.written_settings)
-        agents.install(self.app, self.folding, self.merging, fail)
-        collector = FloorCollector(lambda: self.merging.view, _now_ms, settings.goals(), settings.site)
+        self.folding = {
+            topic: FoldStage(topic, settings.fold(prefix), snapshots, self._produce, self._highwater, partitions)
+            for topic, prefix in topics.SOURCES.items()
+        }
+        self.merging = MergeStage(
+            self._produce, {topic: stage.written_settings for topic, stage in self.folding.items()}
+        )
+        agents.install(self.app, self.folding.values(), self.merging, fail)
+        collector = FloorCollector(lambda: self.merging.view, _now_ms, settings.goals(), settings.site_of)
         self.web = web.WebThread(opened, collector, lambda: self.merging.view)
         self.app.on_partitions_revoked.connect(self._stop_folding)
         self.app.on_partitions_assigned.connect(self._stop_showing)
@@ -95,27 +100,30 @@ class Worker:
 
     async def positions(self, assigned: set[TP], ends: Mapping[TP, int]) -> Mapping[TP, int]:
         """Take the partitions that were assigned, drop the others, and say where to go on (see `Placement`)."""
-        sources = {tp for tp in assigned if tp.topic == topics.CALLS}
-        partials = assigned - sources
-        self.folding.drop_all_but({tp.partition for tp in sources})
+        sources = [tp for tp in assigned if tp.topic in self.folding]
+        partials = assigned.difference(sources)
+        for topic, stage in self.folding.items():
+            stage.drop_all_but({tp.partition for tp in sources if tp.topic == topic})
         self.merging.drop_all_but({tp.partition for tp in partials})
         try:
-            taken = await asyncio.gather(*(self.folding.take(tp.partition) for tp in sources))
+            taken = await asyncio.gather(*(self.folding[tp.topic].take(tp.partition) for tp in sources))
         except Exception as error:
             fail("going on from the snapshots", error)
         positions = dict(zip(sources, taken, strict=True))
         positions |= {tp: self.merging.take(tp.partition, ends.get(tp) or 0) for tp in partials}
-        self.folding.active = True
+        for stage in self.folding.values():
+            stage.active = True
         log.info("assigned sources=%d partials=%d", len(sources), len(partials))
         return positions
 
     async def _stop_showing(self, _app: Any, assigned: set[TP], **_kwargs: Any) -> None:
         """Show no queue that went elsewhere, while the changelogs are read: its new owner shows it by then."""
         self.merging.drop_all_but({tp.partition for tp in assigned if tp.topic == topics.PARTIALS})
-        self.merging.publish(self.folding)
+        self.merging.publish(self.folding.values())
 
     async def _stop_folding(self, *_args: Any, **_kwargs: Any) -> None:
-        self.folding.active = False
+        for stage in self.folding.values():
+            stage.active = False
 
     async def _keep_time(self) -> None:
         """Flush, save and publish, over and over."""
@@ -123,10 +131,11 @@ class Worker:
         while True:
             now = time.monotonic()
             try:
-                self.folding.tick()
+                for stage in self.folding.values():
+                    stage.tick()
                 if now - published_at >= PUBLISH_S:
                     published_at = now
-                    self.merging.publish(self.folding)
+                    self.merging.publish(self.folding.values())
             except Exception as error:
                 fail("flush", error)
             await asyncio.sleep(TICK_S)
@@ -145,9 +154,9 @@ class Worker:
                 raise asyncio.CancelledError from error
             fail(f"sending to {topic}", error)
 
-    def _highwater(self, partition: int) -> int | None:
+    def _highwater(self, topic: str, partition: int) -> int | None:
         try:
-            highwater: int | None = self.app.consumer.highwater(TP(topics.CALLS, partition))
+            highwater: int | None = self.app.consumer.highwater(TP(topic, partition))
         except Exception:
             return None  # not assigned just now
         return highwater

@@ -127,6 +127,9 @@ class Moment(click.ParamType):
     show_default=True,
     help="Exit code 3 where more than so many percent of the lines are no events.",
 )
+@click.option(
+    "--processes", type=click.IntRange(1, 64), help="Share contacts out over so many; else what pays on this machine."
+)
 def replay(
     paths: tuple[str, ...],
     settings_file: Path | None,
@@ -136,6 +139,7 @@ def replay(
     as_of_ms: int | None,
     as_json: bool,
     max_invalid: float,
+    processes: int | None,
 ) -> None:
     """Turn recorded events into figures, without Kafka.
 
@@ -148,8 +152,9 @@ def replay(
     from streams.replay import run_replay
     from streams.report import Frame
 
-    frame = Frame(_INTERVALS_MIN[interval] * 60_000, from_ms, to_ms)
-    sys.exit(run_replay(paths, _load(settings_file, None), as_json, frame, as_of_ms, max_invalid / 100))
+    settings = _load(settings_file, None)
+    frame = Frame(_INTERVALS_MIN[interval], from_ms, to_ms, settings.business_days())
+    sys.exit(run_replay(paths, settings, as_json, frame, as_of_ms, max_invalid / 100, processes))
 
 
 @main.command()

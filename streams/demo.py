@@ -29,7 +29,7 @@ from streams import topics, web
 from streams.center import default_center
 from streams.embedded import EmbeddedBroker, end, start_with_us
 from streams.feed import feed, moved
-from streams.replay import open_events
+from streams.recordings import open_events
 from streams.simulate import simulate
 
 HOUR_MS: Final = 3_600_000

@@ -15,9 +15,9 @@ from faust.tables import recovery
 from faust.transport.drivers import aiokafka as stock
 from faust.types.tuples import TP, ConsumerMessage
 
-from streams.topics import CALLS, PARTIALS
+from streams.topics import PARTIALS, SOURCES
 
-BATCHED = frozenset({CALLS, PARTIALS})
+BATCHED = frozenset({*SOURCES, PARTIALS})
 _BACKPRESSURE_S = 0.005  # how long to wait when all partitions have enough queued; stock Faust sleeps a second
 
 

@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import msgspec
 from aiokafka.partitioner import murmur2
 
 from models.book import Key
@@ -23,7 +22,7 @@ from models.partition import Letter, PartitionState
 from sinks.prometheus import SourceView
 from streams.outbox import Row, Rows
 from streams.snapshots import Ownership, Snapshots
-from streams.topics import DEAD_LETTERS, LATE, PARTIALS
+from streams.topics import DEAD_LETTERS, LATE, PARTIALS, SOURCES
 
 FLUSH_S: Final = 0.1
 PROGRESS_S: Final = 1.0
@@ -34,7 +33,7 @@ REASON_CHARACTERS: Final = 500
 SNAPSHOT_S: Final = 2.0
 SNAPSHOT_SHARE: Final = 20  # snapshots cost the loop at most a twentieth
 Produce = Callable[[str, Rows], Awaitable[None]]
-Highwater = Callable[[int], int | None]
+Highwater = Callable[[str, int], int | None]
 
 
 @dataclass
@@ -70,12 +69,12 @@ class FoldStage:
         self.owned: dict[int, Owned] = {}
         self.active = False  # between a revocation and the next assignment nothing is folded or sent
         self._settings = settings
-        self.written_settings = msgspec.json.encode(settings).decode()
+        self.written_settings = settings.digest_text()
         self._snapshots = snapshots
         self._produce = produce
         self._highwater = highwater
         self._partitions = partitions
-        self._decode = decoder("call")
+        self._decode = decoder(SOURCES[topic])
         self._folded_at = self._flushed_at = self._next_flush = 0.0
 
     async def take(self, partition: int) -> int:
@@ -192,7 +191,7 @@ class FoldStage:
                 return
             owned.flushing.result()
         state = owned.state
-        highwater = self._highwater(partition)
+        highwater = self._highwater(self.topic, partition)
         if highwater is not None and state.offset + 1 >= highwater:
             owned.caught_up_ms = int(time.time() * 1_000)
         changed = state.collect()
@@ -232,10 +231,18 @@ class FoldStage:
 
     def _view(self, partition: int, owned: Owned) -> SourceView:
         state, counts = owned.state, owned.state.counts
-        highwater = self._highwater(partition)
+        highwater = self._highwater(self.topic, partition)
         lag = max(0, highwater - state.offset - 1) if highwater is not None else None
         return SourceView(
-            self.topic, partition, counts.events, counts.duplicates, counts.late, counts.invalid, state.newest, lag
+            self.topic,
+            partition,
+            counts.events,
+            counts.duplicates,
+            counts.late,
+            counts.invalid,
+            counts.orphans,
+            state.newest,
+            lag,
         )
 
 

@@ -4,7 +4,7 @@ The topic is compacted and is itself the table: it is read from the beginning on
 shown only once the end seen at the assignment was reached.
 """
 
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,7 +34,8 @@ class Merging:
 class MergeStage:
     """The partitions of the partials that this worker owns."""
 
-    def __init__(self, produce: Produce, settings: str) -> None:
+    def __init__(self, produce: Produce, settings: Mapping[str, str]) -> None:
+        """Take the fold settings of each source topic, as they are written in its progress records."""
         self.owned: dict[int, Merging] = {}
         self.view = FloorView()
         self._produce = produce
@@ -71,7 +72,7 @@ class MergeStage:
                 continue
             source, body = decode(record.key, record.value)
             for word in state.apply(source, body):
-                key = partial_key(source, (word.queue, word.channel), word.part)
+                key = partial_key(source, word.key, word.part)
                 rows.append(Row(key, None if isinstance(word, Gone) else encode(word)))
         self._changed = True
         if held.ready and not held.agreed:
@@ -80,14 +81,15 @@ class MergeStage:
 
     def _check_settings(self, held: Merging) -> None:
         for source, progress in held.state.progress.items():
-            if progress.settings != self._settings:
+            ours = self._settings.get(source[0])
+            if progress.settings != ours:
                 raise ConfigError(
-                    f"folding: {source[0]}[{source[1]}] is folded with {progress.settings}, not with {self._settings}; "
+                    f"folding: {source[0]}[{source[1]}] is folded with {progress.settings}, not with {ours}; "
                     "all workers need the same settings under folding"
                 )
         held.agreed = True
 
-    def publish(self, folding: FoldStage) -> None:
+    def publish(self, folding: Iterable[FoldStage]) -> None:
         """Replace the view where something changed."""
         ready = [held for held in self.owned.values() if held.ready]
         recovering = len(ready) < len(self.owned) or not self.owned
@@ -97,4 +99,5 @@ class MergeStage:
             queues = tuple(view for held in ready for view in held.state.views())
         fresh = [held.state.fresh_ms() for held in ready]
         fresh_ms = min((at for at in fresh if at is not None), default=None)
-        self.view = FloorView(queues, folding.views(), recovering, fresh_ms)
+        sources = tuple(view for stage in folding for view in stage.views())
+        self.view = FloorView(queues, sources, recovering, fresh_ms)

@@ -1,113 +1,137 @@
 """History through the core without Kafka: recorded events in, the same figures out.
 
 The events of a file go through `PartitionState` as those of a topic do; only the horizons are off, so they may come in any
-order and reach back as far as they like.
+order and reach back as far as they like. Contacts are shared out over processes where the recording is large.
 """
 
-import gzip
+import os
 import sys
-import zlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, Final, cast
+from typing import BinaryIO, Final
 
+import msgspec
 import orjson
 from rich.console import Console
 from rich.progress import Progress
 
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
-
-from models.catalogue import Goals
-from models.codec import decoder
-from models.errors import ConfigError, DecodeError
-from models.folding import FoldSettings
-from models.panes import Retention
-from models.partition import Counts, Letter, Line, PartitionState
+from models.errors import ConfigError
+from models.merge import MergeState, QueueView
+from models.partition import Letter
+from models.retention import Retention
 from models.settings import Settings
-from streams.report import Frame, Row, report, table_of
+from streams.processes import Shards, counted
+from streams.recordings import DAMAGED, PACKED, open_events
+from streams.report import Frame, Recorded, Report, Row, first_ms, table_of
+from streams.shard import head_of
 
 TOO_MANY_INVALID: Final = 3  # the exit code
-PACKED: Final = (".gz", ".zst")
+AT_ONCE: Final = 4_000  # lines
+LARGE_BYTES: Final = 48 << 20  # from here on several processes pay
 
 
 @dataclass
 class Replay:
-    """The figures of recorded events: `report` is what `--json` prints. With `as_of_ms`, later events are passed over."""
+    """The figures of recorded events: `report` is what `--json` prints. With `as_of_ms`, later events are passed over.
 
-    goals: Goals
-    on_invalid: Callable[[str, Letter], None]
+    A line that is no event goes to `on_invalid` with its file and its number, and is counted.
+    """
+
+    settings: Settings
+    on_invalid: Callable[[str, int, Letter], None]
     frame: Frame = field(default_factory=Frame)
     as_of_ms: int | None = None
-    state: PartitionState = field(init=False)
+    processes: int = 1
+    shards: Shards = field(init=False)
 
     def __post_init__(self) -> None:
-        forever = FoldSettings(lateness_ms=None, skew_ms=None, retention=Retention(quarters_ms=None))
-        self._decode = decoder("call")
-        self.state = PartitionState(self._decode, forever)
+        self.shards = Shards(self.settings, self.processes)
+        self._read = 0  # lines
+        self._files: list[tuple[int, str]] = []  # first line, name
+        self.invalid_share = 0.0
 
     def read(self, name: str, lines: Iterable[bytes]) -> None:
-        """Fold the lines of one file; a line that is no event goes to `on_invalid` and is counted."""
-        first = self.state.offset + 1
-        self.state.fold(
-            Line(first + number, line)
-            for number, line in enumerate(lines)
-            if not line.isspace() and not self._is_after(line)
-        )
-        for letter in self.state.letters:
-            self.on_invalid(f"{name}:{letter.offset - first + 1}", letter)
-        self.state.letters.clear()
+        """Fold the lines of one file."""
+        self._files.append((self._read, name))
+        lines = iter(lines)
+        while batch := list(islice(lines, AT_ONCE)):
+            kept = [n for n, line in enumerate(batch, self._read) if not line.isspace() and not self._is_after(line)]
+            self.shards.fold(kept, [batch[n - self._read] for n in kept])
+            self._read += len(batch)
+            if self.processes == 1:
+                self._name_invalid()
 
     def _is_after(self, line: bytes) -> bool:
         if self.as_of_ms is None:
             return False
         try:
-            return self._decode(line).at > self.as_of_ms
-        except DecodeError:
+            return head_of(line).at > self.as_of_ms
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return False  # the fold refuses it
 
-    @property
-    def counts(self) -> Counts:
-        """Return how many events were read, and how many of them were duplicates or invalid."""
-        return self.state.counts
-
-    @property
-    def invalid_share(self) -> float:
-        """Return the share of lines that were no events."""
-        lines = self.counts.events + self.counts.invalid
-        return self.counts.invalid / lines if lines else 0.0
+    def _name_invalid(self) -> None:
+        for letter in self.shards.letters():
+            first, name = max(file for file in self._files if file[0] <= letter.offset)
+            self.on_invalid(name, letter.offset - first + 1, letter)
 
     def report(self) -> Row:
-        """Return rows by interval, totals by queue and over all, and the quality of the data."""
-        now_ms = self.state.newest if self.as_of_ms is None else self.as_of_ms
-        return report(self.state, self.goals, self.frame, now_ms)
+        """Return rows by interval, totals, issues, and the quality of the data."""
+        return self.reporting().made()
+
+    def reporting(self) -> Report:
+        """Return what makes the report of all that was read."""
+        self._name_invalid()
+        said = self.shards.said()
+        counts = counted(said)
+        self.invalid_share = counts.invalid / max(1, counts.events + counts.invalid)
+        merged = MergeState(Retention(quarters_ms=None))
+        for source, record in said:
+            merged.apply(source, record)
+        newest_ms = max(progress.newest_ms for progress in merged.progress.values())
+        now_ms = newest_ms if self.as_of_ms is None else self.as_of_ms
+        views, frame, goals = merged.views(), self.frame, self.settings.goals()
+        first = first_ms(views)
+        intervals = [] if first is None else frame.intervals(first, now_ms)
+        # A moment's own events belong to what stands open at the end of all, but not at the end of an interval.
+        moments = [end if end <= now_ms else now_ms + 1 for _, end in intervals]
+        opened = self.shards.open_at(moments, goals)
+        recorded = Recorded(views, counts, intervals, opened, now_ms)
+        return Report(recorded, frame, goals, _groups(self.settings, views))
+
+
+def _groups(settings: Settings, views: Iterable[QueueView]) -> dict[str, list[str]]:
+    """Return the queues of each group."""
+    queues = sorted({view.queue for view in views})
+    return {group: [queue for queue in queues if group in settings.groups_of(queue)] for group in settings.groups}
 
 
 def run_replay(
     paths: Iterable[str],
     settings: Settings,
     as_json: bool,
-    frame: Frame | None = None,
+    frame: Frame,
     as_of_ms: int | None = None,
     max_invalid: float = 1.0,
+    processes: int | None = None,
 ) -> int:
     """Replay files, and print their figures on standard output: a table, or JSON.
 
     Returns the exit code: 3 where more than the share `max_invalid` of the lines were no events, else 0.
     """
     errors = Console(stderr=True, highlight=False)
-    replay = Replay(settings.goals(), _name_it, frame or Frame(), as_of_ms)
-    with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
+    paths = list(paths)
+    replay = Replay(settings, _name_it, frame, as_of_ms, processes or _fitting(paths))
+    with closing(replay.shards), Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
         for path in paths:
             with open_events(path) as file:
                 try:
                     replay.read(path, _watched(file, path, progress))
-                except (OSError, EOFError, zlib.error, zstd.ZstdError) as error:  # damaged
+                except DAMAGED as error:
                     raise ConfigError(f"{path}: cannot be read: {error}") from None
-    found = replay.report()
+        found = replay.report()
     if as_json:
         sys.stdout.buffer.write(to_json(found))
     else:
@@ -119,8 +143,16 @@ def run_replay(
     return TOO_MANY_INVALID
 
 
-def _name_it(where: str, letter: Letter) -> None:
-    print(f"{where}: {letter.reason}", file=sys.stderr)
+def _fitting(paths: list[str]) -> int:
+    """Return how many processes pay: one for each processor where the recording is large."""
+    size = sum(
+        Path(path).stat().st_size * (10 if path.endswith(PACKED) else 1) for path in paths if Path(path).is_file()
+    )
+    return (os.cpu_count() or 1) if size >= LARGE_BYTES else 1
+
+
+def _name_it(name: str, line: int, letter: Letter) -> None:
+    print(f"{name}:{line}: {letter.reason}", file=sys.stderr)
 
 
 def _watched(file: BinaryIO, path: str, progress: Progress) -> Iterator[bytes]:
@@ -138,19 +170,3 @@ def _watched(file: BinaryIO, path: str, progress: Progress) -> Iterator[bytes]:
 def to_json(report: Row) -> bytes:
     """Encode a report for other programs."""
     return orjson.dumps(report, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-
-
-def open_events(path: str) -> BinaryIO:
-    """Open a file of events, one JSON object a line: `.jsonl`, `.jsonl.gz`, `.jsonl.zst`, or `-` for standard input."""
-    if path == "-":
-        return sys.stdin.buffer
-    try:
-        if Path(path).is_dir():
-            raise ConfigError(f"{path}: is a folder, allowed: a file of events, one JSON object a line")
-        if path.endswith(".gz"):
-            return cast(BinaryIO, gzip.open(path, "rb"))
-        if path.endswith(".zst"):
-            return cast(BinaryIO, zstd.open(path, "rb"))
-        return Path(path).open("rb")
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None

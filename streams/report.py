@@ -1,30 +1,29 @@
 """What recorded events say, as rows of intervals and totals: the report of `floorpulse replay`.
 
-Sums come from the panes. What was waiting or in progress at the end of an interval comes from the records, read again fact
-by fact, as it stood then; with what became known later of earlier times.
+Sums come from the panes, each pane read against the goals that held then. What was waiting or in progress at the end of an
+interval comes from the records, as it stood then; with what became known later of earlier times.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from itertools import chain
 from typing import Any, Final
 
 from rich.box import SIMPLE
 from rich.table import Table
 
-from models import catalogue, measures, partials
-from models.book import Key
-from models.catalogue import METRICS, Goals
-from models.contact import Contact
+from models import catalogue, live
+from models.amounts import Amounts, AmountsReader, summed
+from models.book import Book, Key
+from models.business_days import BusinessDays
 from models.errors import ConfigError
+from models.goals import Goals
+from models.live import LiveFigures
 from models.measures import Cells, accumulate
-from models.merge import MergeState, QueueView
-from models.panes import MINUTE_MS, QUARTER_MS
-from models.partition import PartitionState
+from models.merge import QueueView
+from models.partition import Counts
+from models.retention import MINUTE_MS, QUARTER_MS
 
-_SOURCE: Final = ("cc.calls", 0)
 _COLUMNS: Final = (
     ("offered", "offered", "{:,}"),
     ("answered", "answered", "{:,}"),
@@ -34,167 +33,200 @@ _COLUMNS: Final = (
     ("ASA s", "asa", "{:.1f}"),
     ("wait s", "avg_wait_all", "{:.1f}"),
     ("AHT s", "aht", "{:.1f}"),
+    ("CSAT", "csat", "{:.0%}"),
 )
+_OF_AN_ISSUE: Final = ("contacts", "handled", "transferred", "talk", "hold", "acw", "aht")
 Row = dict[str, Any]
+Span = tuple[int, int]  # half-open, ms
 
 
 @dataclass(frozen=True)
 class Frame:
-    """What of the recording is reported: the intervals of `interval_ms` that start in `[from_ms, to_ms)`; None: all.
+    """What of the recording is reported: the intervals of so many minutes that start in `[from_ms, to_ms)`; None: all.
 
-    Intervals are counted from midnight UTC. Raises `ConfigError` unless both limits are starts of intervals, and in order.
+    Intervals are counted from the start of the business day. Raises `ConfigError` unless both limits are starts of
+    intervals, and in order.
     """
 
-    interval_ms: int = QUARTER_MS
+    interval_min: int = 15
     from_ms: int | None = None
     to_ms: int | None = None
+    days: BusinessDays = field(default_factory=BusinessDays)
 
     def __post_init__(self) -> None:
         for name, at_ms in (("--from", self.from_ms), ("--to", self.to_ms)):
-            if at_ms is not None and at_ms % self.interval_ms:
-                minutes = self.interval_ms // 60_000
-                raise ConfigError(f"{name} {iso(at_ms)}: not the start of an interval of {minutes} minutes (UTC)")
+            if at_ms is not None and self.days.intervals(at_ms, at_ms + 1, self.interval_min)[0][0] != at_ms:
+                raise ConfigError(
+                    f"{name} {iso(at_ms)}: not the start of an interval of {self.interval_min} minutes ({self.days.zone})"
+                )
         if self.from_ms is not None and self.to_ms is not None and self.from_ms >= self.to_ms:
             raise ConfigError(f"--to {iso(self.to_ms)}: not after --from {iso(self.from_ms)}")
 
-    def starts(self, first_ms: int, now_ms: int) -> range:
-        """Return the starts of the intervals from the one of `first_ms` to the one of `now_ms`, within the frame."""
-        start_ms = first_ms // self.interval_ms * self.interval_ms if self.from_ms is None else self.from_ms
+    def intervals(self, first_ms: int, now_ms: int) -> list[Span]:
+        """Return the intervals from the one of `first_ms` to the one of `now_ms`, within the frame."""
+        start_ms = first_ms if self.from_ms is None else self.from_ms
         end_ms = now_ms + 1 if self.to_ms is None else min(self.to_ms, now_ms + 1)
-        return range(start_ms, end_ms, self.interval_ms)
+        return self.days.intervals(start_ms, end_ms, self.interval_min) if start_ms < end_ms else []
+
+    @property
+    def whole(self) -> bool:
+        """Tell whether all of the recording is reported."""
+        return self.from_ms is self.to_ms is None
 
 
 @dataclass(frozen=True)
-class LiveFigures:
-    """What stood open at one moment."""
+class Recorded:
+    """All that a report is made of; `open_at` has what stood open at the end of each interval, and as of the report."""
 
-    waiting: int = 0
-    longest_wait: float | None = None
-    in_progress: int = 0
-
-
-def report(state: PartitionState, goals: Goals, frame: Frame, now_ms: int) -> Row:
-    """Return rows by interval, totals by queue and over all, and the quality of the data, as of `now_ms`."""
-    return _Report(state, goals, frame, now_ms).rows_and_totals()
+    views: Sequence[QueueView]
+    counts: Counts
+    intervals: Sequence[Span]
+    open_at: Sequence[Mapping[Key, LiveFigures]]
+    now_ms: int
 
 
-class _Report:
-    def __init__(self, state: PartitionState, goals: Goals, frame: Frame, now_ms: int) -> None:
-        self._state = state
-        self._goals = goals
+class Report:
+    """Makes the rows."""
+
+    def __init__(
+        self, recorded: Recorded, frame: Frame, goals: Book[Goals], groups: Mapping[str, Sequence[str]]
+    ) -> None:
+        """Take what was recorded; `groups` are the queues of each group."""
+        self._recorded = recorded
         self._frame = frame
-        self._now_ms = now_ms
-        self._live = _LiveHistory(_contacts(state))
-        self._views = _views(state)
+        self._goals = goals
+        self._groups = groups
+        self._readers: dict[Goals, AmountsReader] = {}
+        self._views = sorted((view for view in recorded.views if not view.issue), key=lambda view: view.key)
+        self._issues = sorted((view for view in recorded.views if view.issue), key=lambda view: view.key)
 
-    def rows_and_totals(self) -> Row:
-        frame, now_ms = self._frame, self._now_ms
-        quarters = [start for view in self._views for start in _quarters(view)]
-        starts = frame.starts(min(quarters) * QUARTER_MS, now_ms) if quarters else range(0)
-        rows = [row for start_ms in starts for row in self._interval(start_ms, start_ms + frame.interval_ms)]
-        end_ms = now_ms if frame.to_ms is None else min(now_ms, frame.to_ms)
-        self._live.advance(end_ms + 1 if end_ms == now_ms else end_ms)
-        totals = self._totals(starts.start, frame.to_ms or now_ms + 1, end_ms)
-        return {"as_of": iso(now_ms), "rows": rows, "totals": totals, "quality": asdict(self._state.counts)}
+    def made(self) -> Row:
+        """Return rows by interval, totals by queue, group and over all, issues, and the quality of the data."""
+        return {
+            "as_of": iso(self._recorded.now_ms),
+            "rows": list(self.rows()),
+            "totals": self.totals(),
+            "issues": [self._issue(view) for view in self._issues],
+            "quality": self._quality(),
+        }
 
-    def _interval(self, start_ms: int, end_ms: int) -> Iterator[Row]:
-        self._live.advance(end_ms)
+    def rows(self) -> Iterator[Row]:
+        """Yield a row for each interval of each queue and channel in which something happened or stood open."""
+        for (start_ms, end_ms), opened in zip(self._recorded.intervals, self._recorded.open_at, strict=False):
+            for view in self._views:
+                cells = _cells(view, start_ms, end_ms)
+                standing = opened.get(view.key)
+                if cells or standing is not None:
+                    found = self._amounts(view, start_ms, end_ms)
+                    yield {
+                        "queue": view.queue,
+                        "channel": view.channel,
+                        "interval_start": iso(start_ms),
+                        "interval_seconds": (end_ms - start_ms) // 1_000,
+                        **self._figures(found, cells, standing, self._goals.of(view.key, start_ms)),
+                    }
+
+    def totals(self) -> list[Row]:
+        """Return a row for each queue and channel, for each group, and for everything."""
+        start_ms, end_ms = self._reported
+        standing = self._recorded.open_at[-1] if self._recorded.open_at else {}
+        each: dict[Key, tuple[Amounts, Cells]] = {}
+        rows = []
         for view in self._views:
-            cells = _cells(view, start_ms, end_ms)
-            live = self._live.figures((view.queue, view.channel), min(end_ms, self._now_ms))
-            if cells or live != LiveFigures():
-                yield {
-                    "queue": view.queue,
-                    "channel": view.channel,
-                    "interval_start": iso(start_ms),
-                    "interval_seconds": self._frame.interval_ms // 1_000,
-                    **self._figures(cells, live, view.waiting(start_ms, end_ms)),
-                }
+            cells = view.total_at(self._recorded.now_ms) if self._frame.whole else _cells(view, start_ms, end_ms)
+            each[view.key] = self._amounts(view, start_ms, end_ms), cells
+            figures = self._figures(*each[view.key], standing.get(view.key), self._goals.of(view.key, start_ms))
+            rows.append({"queue": view.queue, "channel": view.channel, **figures})
+        for group, queues in self._groups.items():
+            members = [view.key for view in self._views if view.queue in queues]
+            rows.append({"queue": group, "channel": None, "group": group, **self._together(members, each, standing)})
+        rows.append({"queue": None, "channel": None, **self._together([*each], each, standing)})
+        return rows
 
-    def _totals(self, from_ms: int, to_ms: int, end_ms: int) -> list[Row]:
-        whole = self._frame.from_ms is self._frame.to_ms is None
+    def _together(
+        self, keys: Sequence[Key], each: Mapping[Key, tuple[Amounts, Cells]], standing: Mapping[Key, LiveFigures]
+    ) -> Row:
+        """Add up queues and channels, each against its own goals."""
         everything: Cells = {}
-        totals, lives = [], []
-        for view in self._views:
-            cells = view.total if whole else _cells(view, from_ms, to_ms)
-            accumulate(everything, cells)
-            lives.append(self._live.figures((view.queue, view.channel), end_ms))
-            figures = self._figures(cells, lives[-1], view.waiting(from_ms, to_ms))
-            totals.append({"queue": view.queue, "channel": view.channel, **figures})
-        waiting = chain.from_iterable(view.waiting(from_ms, to_ms) for view in self._views)
-        totals.append({"queue": None, "channel": None, **self._figures(everything, _all_of(lives), waiting)})
-        return totals
+        for key in keys:
+            accumulate(everything, each[key][1])
+        opened = live.of_all(standing[key] for key in keys if key in standing)
+        return self._figures(summed(each[key][0] for key in keys), everything, opened, self._goals.of(("", ""), 0))
 
-    def _figures(self, cells: Cells, live: LiveFigures, waiting: Iterable[tuple[int, int]]) -> Row:
-        found = catalogue.with_waiting(catalogue.amounts(cells, self._goals), waiting, self._now_ms, self._goals)
-        figures: Row = {"waiting": live.waiting, "longest_wait": live.longest_wait, "in_progress": live.in_progress}
-        for metric in METRICS:
-            if metric.attribution != "live":
-                figures[metric.name] = metric.value(found) if metric.share is None else metric.quantile(cells)
-        figures["service_level"] = figures[self._goals.headline]
-        return figures
+    def _issue(self, view: QueueView) -> Row:
+        start_ms, end_ms = self._reported
+        cells = view.total_at(self._recorded.now_ms) if self._frame.whole else _cells(view, start_ms, end_ms)
+        goals = self._goals.of(view.key[:2], start_ms)
+        found = self._reader(goals).read(cells)
+        names = {
+            "queue": view.queue,
+            "channel": view.channel,
+            "issue_type": view.issue[0],
+            "issue_reason": view.issue[1],
+        }
+        return names | {name: catalogue.value_of(catalogue.BY_NAME[name], found, goals) for name in _OF_AN_ISSUE}
+
+    @property
+    def _reported(self) -> Span:
+        intervals = self._recorded.intervals
+        return (intervals[0][0], intervals[-1][1]) if intervals else (0, 0)
+
+    def _quality(self) -> Row:
+        lost = sum(self._amounts(view, *self._everything)["lost"] for view in self._views)
+        return {**asdict(self._recorded.counts), "lost": lost}
+
+    @property
+    def _everything(self) -> Span:
+        return 0, self._recorded.now_ms + 1
+
+    def _amounts(self, view: QueueView, start_ms: int, end_ms: int) -> Amounts:
+        """Read what happened in `[start_ms, end_ms)`, by the goals that held then, and what stands open of it still."""
+        now_ms = self._recorded.now_ms
+        if self._goals.same_throughout(view.key):
+            reader = self._reader(self._goals.of(view.key, start_ms))
+            return reader.add_open(reader.read(_cells(view, start_ms, end_ms)), view.open, now_ms, start_ms, end_ms)
+        parts = []
+        for quarter_ms in _quarters(view, start_ms, end_ms):
+            reader = self._reader(self._goals.of(view.key, quarter_ms))
+            found = reader.read(view.quarter(quarter_ms))
+            parts.append(reader.add_open(found, view.open, now_ms, quarter_ms, quarter_ms + QUARTER_MS))
+        return summed(parts)
+
+    def _reader(self, goals: Goals) -> AmountsReader:
+        reader = self._readers.get(goals)
+        if reader is None:
+            reader = self._readers[goals] = AmountsReader(goals)
+        return reader
+
+    def _figures(self, found: Amounts, cells: Cells, standing: LiveFigures | None, goals: Goals) -> Row:
+        return {**(standing or LiveFigures()).values(), **catalogue.values_of(found, goals, cells)}
 
 
-def _views(state: PartitionState) -> list[QueueView]:
-    merge = MergeState(state.settings.retention)
-    for record in partials.flush(state):
-        merge.apply(_SOURCE, record)
-    return sorted(merge.views(), key=lambda view: (view.queue, view.channel))
+def _quarters(view: QueueView, start_ms: int, end_ms: int) -> list[int]:
+    """Return the starts of the quarters of an hour in which something is counted or waits."""
+    known = {quarter * QUARTER_MS for quarter in view.quarters}
+    known |= {minute * MINUTE_MS // QUARTER_MS * QUARTER_MS for minute in view.minutes}
+    known |= {start // QUARTER_MS * QUARTER_MS for cell in (0, 5) for start, _, _ in view.open(cell)}
+    return sorted(quarter for quarter in known if start_ms <= quarter < end_ms)
 
 
-def _contacts(state: PartitionState) -> Iterator[Contact]:
-    yield from state.contacts.values()
-    for held in state.finished.values():
-        yield from (Contact(packed) for packed in held.values())
-
-
-def _quarters(view: QueueView) -> Iterator[int]:
-    yield from view.quarters
-    yield from (minute * MINUTE_MS // QUARTER_MS for minute in view.minutes)
+def first_ms(views: Iterable[QueueView]) -> int | None:
+    """Return when the first quarter of an hour starts that anything is counted in; None of nothing."""
+    starts = [quarter * QUARTER_MS for view in views for quarter in view.quarters]
+    starts += [minute * MINUTE_MS // QUARTER_MS * QUARTER_MS for view in views for minute in view.minutes]
+    return min(starts, default=None)
 
 
 def _cells(view: QueueView, start_ms: int, end_ms: int) -> Cells:
     """Return the sums of whole quarters of an hour."""
+    if end_ms - start_ms > 200 * QUARTER_MS:
+        quarters: Iterable[int] = _quarters(view, start_ms, end_ms)
+    else:
+        quarters = range(start_ms, end_ms, QUARTER_MS)
     total: Cells = {}
-    for quarter_ms in range(start_ms, end_ms, QUARTER_MS):
+    for quarter_ms in quarters:
         accumulate(total, view.quarter(quarter_ms))
     return total
-
-
-class _LiveHistory:
-    """What stood open over time, from the records: advanced to one moment after the other."""
-
-    def __init__(self, contacts: Iterable[Contact]) -> None:
-        self._changes = sorted(
-            (at, key, cell, start, n)
-            for contact in contacts
-            for at, contribution in contact.history()
-            for key, cell, start, n in contribution.opened
-        )
-        self._next = 0
-        self._open: defaultdict[tuple[Key, int], defaultdict[int, int]] = defaultdict(lambda: defaultdict(int))
-
-    def advance(self, until_ms: int) -> None:
-        """Go on to the moment `until_ms`, what happens in it not included."""
-        while self._next < len(self._changes) and self._changes[self._next][0] < until_ms:
-            _, key, cell, start, n = self._changes[self._next]
-            still = self._open[key, cell]
-            still[start] += n
-            if not still[start]:
-                del still[start]
-            self._next += 1
-
-    def figures(self, key: Key, now_ms: int) -> LiveFigures:
-        """Return what stands open of a queue and channel."""
-        waiting = self._open[key, measures.WAITING]
-        longest = (now_ms - min(waiting)) / 1_000 if waiting else None
-        return LiveFigures(sum(waiting.values()), longest, sum(self._open[key, measures.IN_PROGRESS].values()))
-
-
-def _all_of(figures: Iterable[LiveFigures]) -> LiveFigures:
-    every = list(figures)
-    longest = max((one.longest_wait for one in every if one.longest_wait is not None), default=None)
-    return LiveFigures(sum(one.waiting for one in every), longest, sum(one.in_progress for one in every))
 
 
 def iso(at_ms: int) -> str:
@@ -210,9 +242,11 @@ def table_of(report: Row) -> Table:
     table.add_column("channel", no_wrap=True)
     for title, _, _ in _COLUMNS:
         table.add_column(title, justify="right", no_wrap=True)
+    section = False
     for row in report["totals"]:
-        if row["queue"] is None:
+        if row["channel"] is None and not section:
             table.add_section()
+            section = True
         cells = ("–" if row[name] is None else form.format(row[name]) for _, name, form in _COLUMNS)
-        table.add_row(row["queue"] or "all", row["channel"] or "", *cells)
+        table.add_row(row["queue"] or "all", row["channel"] or ("group" if row["queue"] else ""), *cells)
     return table

@@ -172,11 +172,11 @@ class Snapshots:
 
     async def _forget_older(self, owner: Ownership, kept: set[bytes]) -> None:
         rows = self._store.rows[owner.partition]
-        prefix = f"{owner.topic}/"
-        for key in [key for key in rows if key not in kept]:
-            parts = key.decode().removeprefix(prefix).split("/")
-            epoch = int(parts[1] if parts[0] == "manifest" else parts[0])
-            if key.decode().startswith(prefix) and epoch <= owner.epoch:
+        prefix = f"{owner.topic}/".encode()
+        for key in [key for key in rows if key not in kept and key.startswith(prefix)]:
+            parts = key.removeprefix(prefix).split(b"/")
+            epoch = int(parts[1] if parts[0] == b"manifest" else parts[0])
+            if epoch <= owner.epoch:
                 await self._send(owner.partition, key, None)
                 rows.pop(key, None)
 

@@ -14,9 +14,12 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from models.errors import ConfigError
+from models.events import Prefix
 from models.settings import Settings
 
 CALLS: Final = "cc.calls"
+CHATS: Final = "cc.chats"
+SOURCES: Final[dict[str, Prefix]] = {CALLS: "call", CHATS: "chat"}  # and the prefix of their events
 PARTIALS: Final = "cc.partials"
 DEAD_LETTERS: Final = "cc.dead_letters"
 LATE: Final = "cc.late"
@@ -51,7 +54,7 @@ def wanted(settings: Settings) -> list[Topic]:
     compacted = {"cleanup.policy": "compact", "min.compaction.lag.ms": str(10 * SESSION_S * 1_000)}
     snapshots = {**compacted, "segment.bytes": str(64 << 20), "min.cleanable.dirty.ratio": "0.1"}
     return [
-        Topic(CALLS, partitions, appended),
+        *(Topic(source, partitions, appended) for source in SOURCES),
         Topic(PARTIALS, partitions, compacted),
         Topic(DEAD_LETTERS, partitions, letters),
         Topic(LATE, partitions, letters),

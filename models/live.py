@@ -1,0 +1,80 @@
+"""What stands open at one moment: who waits, rings, talks, and for how long."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from models import measures
+from models.amounts import Open
+from models.goals import Goals
+from models.metric import Value
+
+
+@dataclass(frozen=True)
+class LiveFigures:
+    """Counts, and ages in ms; an age is None where nothing is open. `of_queue` reads them, `of_all` adds them up."""
+
+    waiting: int = 0
+    waiting_within: int = 0
+    longest_wait: int | None = None
+    longest_contact_age: int | None = None
+    ringing: int = 0
+    in_progress: int = 0
+    in_acw: int = 0
+    callbacks_scheduled: int = 0
+    callbacks_due: int = 0
+    callbacks_overdue: int = 0
+    oldest_callback: int | None = None
+    unanswered: int = 0
+    wait_for_reply_now: int | None = None
+
+    def values(self) -> dict[str, Value]:
+        """Return the live metrics of the catalogue in their units."""
+        values: dict[str, Value] = asdict(self)
+        within = values.pop("waiting_within") or 0
+        for name in ("longest_wait", "longest_contact_age", "oldest_callback", "wait_for_reply_now"):
+            values[name] = None if (age := values[name]) is None else age / 1_000
+        return values | {"sl_v12": within / self.waiting if self.waiting else None}
+
+
+def of_queue(opened: Open, now_ms: int, goals: Goals) -> LiveFigures:
+    """Read what stands open of a queue and channel at `now_ms`."""
+    waits = [(start, n) for start, end, n in opened(measures.WAITING) if start <= now_ms < end]
+    older = [(start, n) for start, end, n in opened(measures.WAITING_CONTACT) if start <= now_ms < end]
+    callbacks = [(start, due, n) for start, due, n in opened(measures.CALLBACKS) if start <= now_ms]
+    asked = [(start, n) for start, _, n in opened(measures.UNANSWERED) if start <= now_ms]
+    tolerance_ms = 1_000 * goals.callback_tolerance_s
+    return LiveFigures(
+        waiting=sum(n for _, n in waits),
+        waiting_within=sum(n for start, n in waits if goals.is_within(start, now_ms)),
+        longest_wait=_age(waits, now_ms),
+        longest_contact_age=_age(waits + older, now_ms),
+        ringing=_open_now(opened, measures.RINGING, now_ms),
+        in_progress=_open_now(opened, measures.IN_PROGRESS, now_ms),
+        in_acw=sum(n for start, end, n in opened(measures.IN_ACW) if start <= now_ms < end),
+        callbacks_scheduled=sum(n for _, due, n in callbacks if due > now_ms),
+        callbacks_due=sum(n for _, due, n in callbacks if due <= now_ms),
+        callbacks_overdue=sum(n for _, due, n in callbacks if due + tolerance_ms < now_ms),
+        oldest_callback=_age([(start, n) for start, _, n in callbacks], now_ms),
+        unanswered=sum(n for _, n in asked),
+        wait_for_reply_now=_age(asked, now_ms),
+    )
+
+
+def of_all(figures: Iterable[LiveFigures]) -> LiveFigures:
+    """Add up the figures of several queues: counts are summed, the oldest is the oldest of all."""
+    every = list(figures)
+    merged: dict[str, Any] = {}
+    for name in LiveFigures.__dataclass_fields__:
+        values = [value for one in every if (value := getattr(one, name)) is not None]
+        is_age = LiveFigures.__dataclass_fields__[name].default is None
+        merged[name] = max(values, default=None) if is_age else sum(values)
+    return LiveFigures(**merged)
+
+
+def _open_now(opened: Open, cell: int, now_ms: int) -> int:
+    return sum(n for start, _, n in opened(cell) if start <= now_ms)
+
+
+def _age(starts: list[tuple[int, int]], now_ms: int) -> int | None:
+    return max((now_ms - start for start, n in starts if n > 0), default=None)

@@ -1,0 +1,323 @@
+"""Visits: a contact waits in a queue, rings at people, and leaves the queue answered or not.
+
+Steps of the record (models/contact.py): each takes a fact and adds what it changes. They return False where the fact closes
+something and found nothing open.
+"""
+
+from sys import intern
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import msgspec
+
+from models import chats
+from models.book import Key
+from models.contribution import Cells, Contribution
+from models.facts import Fact
+from models.folding import QueueRules
+from models.histogram import SECONDS, bucket_of
+from models.measures import (
+    ABANDON_WAIT,
+    ABANDON_WAIT_MS,
+    ANSWER_WAIT,
+    ANSWER_WAIT_MS,
+    BLOCKED,
+    COHORT_ABANDON_WAIT,
+    COHORT_ANSWER_WAIT,
+    COHORT_CALLBACK_WAIT,
+    COHORT_EXIT_WAIT,
+    COHORT_LOST,
+    CONTACT_ABANDON_WAIT,
+    CONTACT_ANSWER_WAIT,
+    CONTACT_WAIT_MS,
+    CONTACTS,
+    DECLINED,
+    EXIT_WAIT,
+    EXIT_WAIT_MS,
+    EXITED,
+    LONG_WAIT,
+    LOST,
+    OFFERED,
+    OFFERS,
+    RANG_AT_HANG_UP,
+    RING_MS,
+    RINGING,
+    SCORED,
+    WAITING,
+    WAITING_CONTACT,
+)
+from models.places import about, begin, key_of, people_of
+from models.retention import MINUTE_MS
+from models.span import BITS, LONGEST_S, end_of, span
+
+if TYPE_CHECKING:
+    from models.contact import Contact
+
+_OFFERED: Final = ((OFFERED, 1),)
+_OFFERED_FIRST: Final = ((OFFERED, 1), (CONTACTS, 1))
+_CONTACTS: Final = ((CONTACTS, 1),)
+_SCORED: Final = ((SCORED, 1),)
+T = TypeVar("T")
+
+
+class Visit(msgspec.Struct, gc=False):
+    """One stay of a contact in a queue; `span` is until it is lost. Only offered ones are counted."""
+
+    key: Key
+    at: int
+    offered: bool
+    rules: QueueRules
+    span: int
+
+
+MET: Final = Visit(("", ""), 0, False, QueueRules(), 0)  # the entry of a contact whose own wait is over
+
+
+class Ring(msgspec.Struct, gc=False):
+    """An offer to a person that still rings."""
+
+    agent: str
+    key: Key
+    at: int
+    visit: Visit | None
+
+
+def without(things: tuple[T, ...], gone: T) -> tuple[T, ...]:
+    """Return the others."""
+    return () if len(things) == 1 else tuple(thing for thing in things if thing is not gone)
+
+
+def visit_to(contact: "Contact", queue: str | None) -> Visit | None:
+    """Return the open visit to `queue`, else, where none is named, the one that waits longest."""
+    for visit in contact.visits:
+        if queue is None or visit.key[0] == queue:
+            return visit
+    return None
+
+
+def queued(contact: "Contact", fact: Fact, out: Contribution) -> bool:
+    at, queue, channel, direction = fact[0], fact[5], fact[6], fact[7]
+    if isinstance(contact.people, str):
+        contact.people = people_of(contact)  # whose queue was the one before
+    key = contact.key = (intern(queue), intern(channel))
+    rules = out.rules.of(key, at)
+    direction = direction or contact.direction or "inbound"
+    offered = direction == "inbound" or (direction == "callback" and rules.callbacks_in_offered)
+    if contact.start is None:
+        contact.start = at
+    visit = Visit(key, at, offered, rules, 0)
+    contact.visits += (visit,)
+    contact.ended = False
+    if offered:
+        _wait_until(contact, visit, rules.expires_s, out)
+        if contact.entry is None:
+            contact.entry = visit
+            out.counted.append((key, at, _OFFERED_FIRST, 1))
+            about(contact, key, at, _CONTACTS, out)
+        else:
+            out.counted.append((key, at, _OFFERED, 1))
+    if out.chats:
+        chats.entered(contact, at, out)
+    return True
+
+
+def _wait_until(contact: "Contact", visit: Visit, allowance_s: int, out: Contribution) -> None:
+    """Let a visit be lost so long after its entry, not as before."""
+    if visit.span:
+        _wait_no_more(contact, visit, out)
+    visit.span = visit.at << BITS | min(allowance_s, LONGEST_S)
+    out.opened.append((visit.key, WAITING, visit.span, 1))
+    if contact.start != visit.at:
+        out.opened.append((visit.key, WAITING_CONTACT, _contact_span(contact, visit), 1))
+
+
+def _wait_no_more(contact: "Contact", visit: Visit, out: Contribution) -> None:
+    out.opened.append((visit.key, WAITING, visit.span, -1))
+    if contact.start != visit.at:
+        out.opened.append((visit.key, WAITING_CONTACT, _contact_span(contact, visit), -1))
+
+
+def _contact_span(contact: "Contact", visit: Visit) -> int:
+    """Return the span from the contact's start to the end of the visit's, in whole seconds."""
+    start = contact.start or 0
+    return span(start, (end_of(visit.span) - start) // 1_000)
+
+
+def hear(contact: "Contact", at: int, out: Contribution) -> None:
+    """Let the waits of a contact last on, in whole minutes: something was heard of it."""
+    for visit in contact.visits:
+        if visit.offered:
+            allowance_s = (at - visit.at) // MINUTE_MS * 60 + visit.rules.expires_s
+            if allowance_s != visit.span & LONGEST_S:
+                _wait_until(contact, visit, allowance_s, out)
+
+
+def answer_visits(contact: "Contact", answered: Visit, at: int, out: Contribution) -> None:
+    """End the visit that was answered; the contact's others were answered elsewhere: neither offered nor lost."""
+    for visit in contact.visits:
+        if visit is not answered:
+            _exit(contact, visit, at, "answered_elsewhere", out)
+    contact.visits = ()
+    rang: Cells = ()
+    for ring in contact.rings:
+        if ring.visit is answered:
+            rang += _stop_ringing(contact, ring, at, out)
+    if not answered.offered:
+        if rang:
+            out.counted.append((answered.key, at, rang, 1))
+        return
+    settled: Cells = ()
+    if contact.entry is answered:
+        contact.entry = MET
+        settled = _settled(answered, at, True)
+    _leave(contact, answered, at, ANSWER_WAIT, COHORT_ANSWER_WAIT, ANSWER_WAIT_MS, out, settled, rang)
+
+
+def stop_ringing_at(contact: "Contact", agent: str, at: int, out: Contribution) -> None:
+    """End the offer to a person who answered."""
+    for ring in contact.rings:
+        if ring.agent == agent:
+            out.counted.append((ring.key, at, _stop_ringing(contact, ring, at, out), 1))
+
+
+def exited(contact: "Contact", fact: Fact, out: Contribution) -> bool:
+    at, reason = fact[0], fact[5]
+    visit = visit_to(contact, fact[6])
+    if visit is None:
+        return False
+    contact.visits = without(contact.visits, visit)
+    _exit(contact, visit, at, reason, out)
+    return True
+
+
+def end_visits(contact: "Contact", at: int, reason: str, out: Contribution) -> None:
+    """End all visits and rings: the contact is over."""
+    for visit in contact.visits:
+        _exit(contact, visit, at, reason, out)
+    contact.visits = ()
+    for ring in contact.rings:
+        out.counted.append((ring.key, at, _stop_ringing(contact, ring, at, out), 1))
+
+
+def _exit(contact: "Contact", visit: Visit, at: int, reason: str, out: Contribution) -> None:
+    abandoned = reason == "abandoned"
+    for ring in contact.rings:
+        if ring.visit is visit:
+            cells = _stop_ringing(contact, ring, at, out)
+            out.counted.append((ring.key, at, (*cells, (RANG_AT_HANG_UP, 1)) if abandoned else cells, 1))
+    if not visit.offered:
+        return
+    if abandoned:
+        _leave(
+            contact,
+            visit,
+            at,
+            ABANDON_WAIT,
+            COHORT_ABANDON_WAIT,
+            ABANDON_WAIT_MS,
+            out,
+            short_s=visit.rules.short_abandon_s,
+        )
+    elif reason == "answered_elsewhere":
+        _wait_no_more(contact, visit, out)
+        out.counted.append((visit.key, visit.at, _OFFERED, -1))
+    else:
+        cohort_waits = COHORT_CALLBACK_WAIT if reason == "callback_accepted" else COHORT_EXIT_WAIT
+        _leave(contact, visit, at, EXIT_WAIT, cohort_waits, EXIT_WAIT_MS, out)
+        out.counted.append((visit.key, at, ((EXITED[reason], 1),), 1))
+
+
+def _leave(
+    contact: "Contact",
+    visit: Visit,
+    at: int,
+    waits: int,
+    cohort_waits: int,
+    sum_ms: int,
+    out: Contribution,
+    also_cohort: Cells = (),
+    also: Cells = (),
+    short_s: int = -1,
+) -> None:
+    """Count a visit's wait, in the histogram of its end and in that of its entry, and where it passed the threshold.
+
+    What else counts in the same queue at these times is counted with it: that is quicker.
+    """
+    key, entered, rules = visit.key, visit.at, visit.rules
+    wait_ms = at - entered if rules.clock is None else rules.clock.open_ms(entered, at)
+    bucket = bucket_of(wait_ms)
+    _wait_no_more(contact, visit, out)
+    out.counted.append((key, entered, ((cohort_waits + bucket, 1), *also_cohort), 1))
+    out.counted.append((key, at, ((waits + bucket, 1), (sum_ms, wait_ms), *also), 1))
+    if bucket > SECONDS:
+        out.counted.append((key, at, ((LONG_WAIT + wait_ms, 1),), 1))
+    threshold_ms = 1_000 * rules.threshold_s
+    if wait_ms > threshold_ms and wait_ms > 1_000 * short_s:
+        passed_at = entered + threshold_ms if rules.clock is None else at
+        out.counted.append((key, passed_at, _SCORED, 1))
+
+
+def settle(contact: "Contact", at: int, answered: bool, out: Contribution) -> None:
+    """Count the contact's own wait, from its first entry over all queues: it was answered, or given up."""
+    entry = contact.entry
+    if entry is not None and entry is not MET:
+        contact.entry = MET
+        out.counted.append((entry.key, entry.at, _settled(entry, at, answered), 1))
+
+
+def _settled(entry: Visit, at: int, answered: bool) -> Cells:
+    clock = entry.rules.clock
+    wait_ms = at - entry.at if clock is None else clock.open_ms(entry.at, at)
+    bucket = bucket_of(wait_ms)
+    if answered:
+        return (CONTACT_ANSWER_WAIT + bucket, 1), (CONTACT_WAIT_MS, wait_ms)
+    return ((CONTACT_ABANDON_WAIT + bucket, 1),)
+
+
+def ringing(contact: "Contact", fact: Fact, out: Contribution) -> bool:
+    at, agent, queue = fact[0], fact[5], fact[6]
+    for ring in contact.rings:
+        if ring.agent == agent:
+            return True
+    visit = visit_to(contact, queue) or visit_to(contact, None)
+    key = visit.key if visit is not None else key_of(contact, queue, None, out)
+    contact.rings += (Ring(agent, key, at, visit),)
+    out.opened.append((key, RINGING, at << BITS, 1))
+    return True
+
+
+def declined(contact: "Contact", fact: Fact, out: Contribution) -> bool:
+    at, agent, reason = fact[0], fact[5], fact[6]
+    for ring in contact.rings:
+        if ring.agent == agent:
+            cells = (*_stop_ringing(contact, ring, at, out), (DECLINED[reason or "other"], 1))
+            out.counted.append((ring.key, at, cells, 1))
+            return True
+    return False
+
+
+def _stop_ringing(contact: "Contact", ring: Ring, at: int, out: Contribution) -> Cells:
+    """End an offer; return what is to be counted for it."""
+    contact.rings = without(contact.rings, ring)
+    out.opened.append((ring.key, RINGING, ring.at << BITS, -1))
+    return (OFFERS, 1), (RING_MS, at - ring.at)
+
+
+def blocked(contact: "Contact", fact: Fact, out: Contribution) -> bool:
+    at, queue, channel, reason = fact[0], fact[5], fact[6], fact[7]
+    begin(contact, at)
+    out.counted.append((key_of(contact, queue, channel, out), at, ((BLOCKED[reason], 1),), 1))
+    return True
+
+
+def give_up(contact: "Contact", out: Contribution) -> None:
+    """Lose what waits or rings still."""
+    for visit in contact.visits:
+        if visit.offered:
+            _wait_no_more(contact, visit, out)
+            lost_at, passed_at = end_of(visit.span), visit.at + 1_000 * visit.rules.threshold_s
+            out.counted.append((visit.key, lost_at, ((LOST, 1),), 1))
+            out.counted.append((visit.key, visit.at, ((COHORT_LOST, 1),), 1))
+            if passed_at < lost_at:
+                out.counted.append((visit.key, passed_at, _SCORED, 1))
+    for ring in contact.rings:
+        out.opened.append((ring.key, RINGING, ring.at << BITS, -1))

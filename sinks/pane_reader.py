@@ -1,0 +1,128 @@
+"""Reads amounts and Prometheus buckets from cells, each set of cells once for as long as it is asked for.
+
+Views never change their cells, so what was read of the same object still holds.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Final
+
+from models import measures
+from models.amounts import Amounts, AmountsReader, summed
+from models.goals import Goals
+from models.histogram import last_bucket_within
+from models.measures import SPAN, Cells
+
+Buckets = list[tuple[str, float]]  # upper edge in seconds, and how many are within it
+WAIT_EDGES_S: Final = (5, 10, 15, 20, 25, 30, 45, 60, 90, 120, 180, 240, 300, 600, 1200)
+HANDLE_EDGES_S: Final = (15, 30, 60, 120, 180, 240, 300, 420, 600, 900, 1200, 1800, 3600)
+_HISTOGRAMS: Final = (
+    ("cc_answer_wait_seconds", "Waits of the answered", measures.ANSWER_WAIT, ("answer_wait_ms",)),
+    ("cc_abandon_wait_seconds", "Waits of those who hung up", measures.ABANDON_WAIT, ("abandon_wait_ms",)),
+    (
+        "cc_handle_seconds",
+        "Handle times: talk, hold and wrap-up",
+        measures.HANDLE,
+        ("talk_ms", "hold_ms", "wrap_up_ms"),
+    ),
+    ("cc_reply_seconds", "Waits of chat customers for a reply", measures.REPLY, ("reply_ms",)),
+    (
+        "cc_first_response_seconds",
+        "Waits of chat customers for the first response",
+        measures.RESPONSE,
+        ("response_ms",),
+    ),
+)
+_ALWAYS: Final = 3  # of them; the others are there once they hold something
+
+
+@dataclass(frozen=True)
+class Total:
+    """The amounts of a total, and its histograms: by name, help, buckets and sum in ms."""
+
+    found: Amounts
+    histograms: dict[str, tuple[str, Buckets, int]]
+
+
+class PaneReader:
+    """Reads cells against goals and remembers what it read."""
+
+    def __init__(self) -> None:
+        self._readers: dict[Goals, AmountsReader] = {}
+        self._edges: dict[tuple[float, ...], _Edges] = {}
+        self._known: dict[tuple[int, int], tuple[Cells, Goals, Amounts | Total]] = {}
+        self._read: set[tuple[int, int]] = set()
+
+    def of(self, goals: Goals) -> AmountsReader:
+        """Return the reader of amounts against these goals."""
+        reader = self._readers.get(goals)
+        if reader is None:
+            reader = self._readers[goals] = AmountsReader(goals)
+        return reader
+
+    def sum(self, panes: Iterable[Cells], goals: Goals) -> Amounts:
+        """Return the sums of the amounts of panes."""
+        return summed(self._amounts(cells, goals) for cells in panes)
+
+    def _amounts(self, cells: Cells, goals: Goals) -> Amounts:
+        key = id(cells), id(goals)
+        self._read.add(key)
+        known = self._known.get(key)
+        if known is None or not isinstance(known[2], dict):
+            amounts = self.of(goals).read(cells)
+            self._known[key] = cells, goals, amounts
+            return amounts
+        return known[2]
+
+    def total(self, cells: Cells, goals: Goals) -> Total:
+        """Return the amounts and the buckets of the histograms."""
+        key = id(cells), id(goals)
+        self._read.add(key)
+        known = self._known.get(key)
+        if known is not None and isinstance(known[2], Total):
+            return known[2]
+        found = self.of(goals).read(cells)
+        waits = self._edges_at(sorted({*WAIT_EDGES_S, goals.threshold_s, goals.short_abandon_s}))
+        handles = self._edges_at(HANDLE_EDGES_S)
+        histograms = {}
+        for number, (name, text, histogram, sums) in enumerate(_HISTOGRAMS):
+            edges = handles if histogram == measures.HANDLE else waits
+            buckets = edges.buckets(cells, histogram)
+            if number < _ALWAYS or buckets[-1][1]:
+                histograms[name] = text, buckets, sum(found[amount] for amount in sums)
+        total = Total(found, histograms)
+        self._known[key] = cells, goals, total
+        return total
+
+    def _edges_at(self, edges_s: Iterable[float]) -> "_Edges":
+        key = tuple(edges_s)
+        edges = self._edges.get(key)
+        if edges is None:
+            edges = self._edges[key] = _Edges(key)
+        return edges
+
+    def forget_unread(self) -> None:
+        """Forget what was not asked for since the last call."""
+        for gone in self._known.keys() - self._read:
+            del self._known[gone]
+        self._read = set()
+
+
+class _Edges:
+    """The upper edges of a Prometheus histogram, over the finer buckets of ours."""
+
+    def __init__(self, edges_s: Iterable[float]) -> None:
+        edges = list(edges_s)
+        self._names = [*(str(float(edge)) for edge in edges), "+Inf"]
+        last_inside = [last_bucket_within(edge) for edge in edges]
+        self._edge_of = [bisect_left(last_inside, bucket) for bucket in range(SPAN)]
+
+    def buckets(self, cells: Cells, histogram: int) -> Buckets:
+        """Return how many are within each edge."""
+        counts = [0] * len(self._names)
+        for cell, n in cells.items():
+            if histogram <= cell < histogram + SPAN:
+                counts[self._edge_of[cell - histogram]] += n
+        return list(zip(self._names, accumulate(counts), strict=True))
