@@ -210,7 +210,7 @@ def _past(contact: Contact, fact: Fact, _out: Contribution) -> bool:
 
 
 def _started(contact: Contact, fact: Fact, _out: Contribution) -> bool:
-    contact.direction = fact[5]
+    contact.direction = fact[5] or contact.direction
     begin(contact, fact[0])
     contact.ended = False
     return True

@@ -230,7 +230,7 @@ class Message(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=T
 
 
 class Ended(ContactEvent, kw_only=True, frozen=True, gc=False, omit_defaults=True):
-    """The contact is over, and with it whatever is still open of it."""
+    """The contact is over, and with it whatever is still open of it but a callback that is owed."""
 
     by: By | None = None
     outcome: Id | None = None

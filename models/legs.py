@@ -92,12 +92,12 @@ def answered(contact: "Contact", fact: Fact, out: Contribution) -> bool:
         stop_ringing_at(contact, agent, at, out)
     if primary:
         settle(contact, at, True, out)
-        if contact.more is not None and contact.more.chat is not None:
-            contact.more.chat.served = True
+    if role != "consult" and contact.more is not None and contact.more.chat is not None:
+        contact.more.chat.served = True
     if contact.key is None and queue is not None:
         contact.key = key
     leg = leg_of(contact, agent)
-    if leg is not None and leg.consult and primary:
+    if leg is not None and leg.consult and role != "consult":
         _end_consult(contact, leg, at, out)
         leg = None
     if leg is None:
@@ -125,12 +125,13 @@ def held(contact: "Contact", fact: Fact, _out: Contribution) -> bool:
 
 
 def resumed(contact: "Contact", fact: Fact, _out: Contribution) -> bool:
-    leg = leg_of(contact, fact[5])
-    if leg is None or leg.held_at is None:
-        return False
-    leg.hold_ms += fact[0] - leg.held_at
-    leg.held_at = None
-    return True
+    at, agent = fact[0], fact[5]
+    for leg in contact.legs:
+        if leg.held_at is not None and (agent is None or leg.agent == agent):
+            leg.hold_ms += at - leg.held_at
+            leg.held_at = None
+            return True
+    return False
 
 
 def transferred(contact: "Contact", fact: Fact, out: Contribution) -> bool:

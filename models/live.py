@@ -49,9 +49,9 @@ def of_queue(opened: Open, now_ms: int, goals: Goals) -> LiveFigures:
         waiting_within=sum(n for start, n in waits if goals.is_within(start, now_ms)),
         longest_wait=_age(waits, now_ms),
         longest_contact_age=_age(waits + older, now_ms),
-        ringing=_open_now(opened, measures.RINGING, now_ms),
-        in_progress=_open_now(opened, measures.IN_PROGRESS, now_ms),
-        in_acw=sum(n for start, end, n in opened(measures.IN_ACW) if start <= now_ms < end),
+        ringing=_open_until(opened, measures.RINGING, now_ms),
+        in_progress=sum(n for start, _, n in opened(measures.IN_PROGRESS) if start <= now_ms),
+        in_acw=_open_until(opened, measures.IN_ACW, now_ms),
         callbacks_scheduled=sum(n for _, due, n in callbacks if due > now_ms),
         callbacks_due=sum(n for _, due, n in callbacks if due <= now_ms),
         callbacks_overdue=sum(n for _, due, n in callbacks if due + tolerance_ms < now_ms),
@@ -72,8 +72,8 @@ def of_all(figures: Iterable[LiveFigures]) -> LiveFigures:
     return LiveFigures(**merged)
 
 
-def _open_now(opened: Open, cell: int, now_ms: int) -> int:
-    return sum(n for start, _, n in opened(cell) if start <= now_ms)
+def _open_until(opened: Open, cell: int, now_ms: int) -> int:
+    return sum(n for start, end, n in opened(cell) if start <= now_ms < end)
 
 
 def _age(starts: list[tuple[int, int]], now_ms: int) -> int | None:

@@ -23,7 +23,7 @@ def _numbered(first: int, words: Any) -> dict[str, int]:
 # live, by span
 WAITING: Final = 0  # the allowance: until it is lost
 IN_PROGRESS: Final = 1
-RINGING: Final = 2
+RINGING: Final = 2  # the allowance: until it is taken for over
 IN_ACW: Final = 3  # the allowance: until it is inferred
 UNANSWERED: Final = 4  # chats whose customer waits for a reply
 NO_RESPONSE: Final = 5  # chats that had no response yet

@@ -56,6 +56,7 @@ _OFFERED: Final = ((OFFERED, 1),)
 _OFFERED_FIRST: Final = ((OFFERED, 1), (CONTACTS, 1))
 _CONTACTS: Final = ((CONTACTS, 1),)
 _SCORED: Final = ((SCORED, 1),)
+RINGS_S: Final = 3_600  # after so long a ring of which the end was not heard rings no more
 T = TypeVar("T")
 
 
@@ -281,7 +282,7 @@ def ringing(contact: "Contact", fact: Fact, out: Contribution) -> bool:
     visit = visit_to(contact, queue) or visit_to(contact, None)
     key = visit.key if visit is not None else key_of(contact, queue, None, out)
     contact.rings += (Ring(agent, key, at, visit),)
-    out.opened.append((key, RINGING, at << BITS, 1))
+    out.opened.append((key, RINGING, at << BITS | RINGS_S, 1))
     return True
 
 
@@ -298,7 +299,7 @@ def declined(contact: "Contact", fact: Fact, out: Contribution) -> bool:
 def _stop_ringing(contact: "Contact", ring: Ring, at: int, out: Contribution) -> Cells:
     """End an offer; return what is to be counted for it."""
     contact.rings = without(contact.rings, ring)
-    out.opened.append((ring.key, RINGING, ring.at << BITS, -1))
+    out.opened.append((ring.key, RINGING, ring.at << BITS | RINGS_S, -1))
     return (OFFERS, 1), (RING_MS, at - ring.at)
 
 
@@ -320,4 +321,4 @@ def give_up(contact: "Contact", out: Contribution) -> None:
             if passed_at < lost_at:
                 out.counted.append((visit.key, passed_at, _SCORED, 1))
     for ring in contact.rings:
-        out.opened.append((ring.key, RINGING, ring.at << BITS, -1))
+        out.opened.append((ring.key, RINGING, ring.at << BITS | RINGS_S, -1))

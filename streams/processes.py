@@ -18,7 +18,7 @@ from models.live import LiveFigures, of_all
 from models.partials import Partial, Progress, Source
 from models.partition import Counts, Letter
 from models.settings import Settings
-from streams.shard import Shard, head_of
+from streams.shard import Moment, Shard, head_of
 
 _SENT_LINES: Final = 4_000
 
@@ -48,7 +48,7 @@ class Shards:
             ((topic, number), record) for number, said in enumerate(self._all("said")) for (topic, _), record in said
         ]
 
-    def open_at(self, moments: Sequence[int], goals: Book[Goals]) -> list[dict[Key, LiveFigures]]:
+    def open_at(self, moments: Sequence[Moment], goals: Book[Goals]) -> list[dict[Key, LiveFigures]]:
         """Return what stood open at each of the moments (see `Shard.open_at`)."""
         return [_merged(found) for found in zip(*self._all("open_at", moments, goals), strict=True)]
 

@@ -95,8 +95,8 @@ class Replay:
         views, frame, goals = merged.views(), self.frame, self.settings.goals()
         first = first_ms(views)
         intervals = [] if first is None else frame.intervals(first, now_ms)
-        # A moment's own events belong to what stands open at the end of all, but not at the end of an interval.
-        moments = [end if end <= now_ms else now_ms + 1 for _, end in intervals]
+        # What happens in a moment itself is in what stands open at the end of all, but not at the end of an interval.
+        moments = [(end, end) if end <= now_ms else (now_ms, now_ms + 1) for _, end in intervals]
         opened = self.shards.open_at(moments, goals)
         recorded = Recorded(views, counts, intervals, opened, now_ms)
         return Report(recorded, frame, goals, _groups(self.settings, views))

@@ -12,7 +12,7 @@ from typing import Any, Final
 from rich.box import SIMPLE
 from rich.table import Table
 
-from models import catalogue, live
+from models import catalogue, live, measures
 from models.amounts import Amounts, AmountsReader, summed
 from models.book import Book, Key
 from models.business_days import BusinessDays
@@ -206,14 +206,24 @@ def _quarters(view: QueueView, start_ms: int, end_ms: int) -> list[int]:
     """Return the starts of the quarters of an hour in which something is counted or waits."""
     known = {quarter * QUARTER_MS for quarter in view.quarters}
     known |= {minute * MINUTE_MS // QUARTER_MS * QUARTER_MS for minute in view.minutes}
-    known |= {start // QUARTER_MS * QUARTER_MS for cell in (0, 5) for start, _, _ in view.open(cell)}
+    known |= {
+        start // QUARTER_MS * QUARTER_MS
+        for cell in (measures.WAITING, measures.NO_RESPONSE)
+        for start, _, _ in view.open(cell)
+    }
     return sorted(quarter for quarter in known if start_ms <= quarter < end_ms)
 
 
-def first_ms(views: Iterable[QueueView]) -> int | None:
-    """Return when the first quarter of an hour starts that anything is counted in; None of nothing."""
+def first_ms(views: Sequence[QueueView]) -> int | None:
+    """Return when the first quarter of an hour starts in which anything is counted or stands open; None of nothing."""
     starts = [quarter * QUARTER_MS for view in views for quarter in view.quarters]
     starts += [minute * MINUTE_MS // QUARTER_MS * QUARTER_MS for view in views for minute in view.minutes]
+    starts += [
+        start // QUARTER_MS * QUARTER_MS
+        for view in views
+        for cell in range(measures.LIVE)
+        for start, _, _ in view.open(cell)
+    ]
     return min(starts, default=None)
 
 

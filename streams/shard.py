@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from models import live, partials
+from models import live, measures, partials
 from models.book import Book, Key
 from models.codec import decoder
 from models.contact import Contact
@@ -22,8 +22,9 @@ from models.partials import Partial, Progress, Source
 from models.partition import Letter, Line, PartitionState
 from models.retention import Retention
 from models.settings import Settings
-from models.span import end_of, start_of
+from models.span import LONGEST_S, end_of, start_of
 
+Moment = tuple[int, int]
 Opened = tuple[int, Key, int, int, int]  # when, queue and channel, live cell, span, how many more
 
 
@@ -66,13 +67,14 @@ class Shard:
             ((f"cc.{prefix}s", 0), record) for prefix, state in self.states.items() for record in partials.flush(state)
         ]
 
-    def open_at(self, moments: Sequence[int], goals: Book[Goals]) -> list[dict[Key, LiveFigures]]:
+    def open_at(self, moments: Sequence[Moment], goals: Book[Goals]) -> list[dict[Key, LiveFigures]]:
         """Return what stood open of each queue and channel at each of the moments, which are in order.
 
-        As it stood then, with what became known later of earlier times. What happens in a moment itself is not included.
+        A moment is a time, and up to when what happened is read, itself not included. What became known later of earlier
+        times is in it: who was heard of again had been waiting all the time.
         """
         history = _History(change for state in self.states.values() for change in _changes(state))
-        return [history.figures(at, goals) for at in moments]
+        return [history.figures(*moment, goals) for moment in moments]
 
     def contacts(self) -> Iterator[tuple[str, str, Contact]]:
         """Yield prefix, id and record of every contact."""
@@ -96,9 +98,23 @@ def _is_chat(line: bytes) -> bool:
 def _changes(state: PartitionState) -> Iterator[Opened]:
     by = state.blank()
     for _, contact in state.records():
-        for at, contribution in contact.history(by):
-            for key, cell, span, n in contribution.opened:
+        changes = [
+            (at, key, cell, span, n)
+            for at, contribution in contact.history(by)
+            for key, cell, span, n in contribution.opened
+        ]
+        still_open: defaultdict[tuple[Key, int, int], int] = defaultdict(int)
+        for _, key, cell, span, n in changes:
+            still_open[key, cell, span] += n
+        last = {(key, cell, start_of(span)): span for (key, cell, span), n in still_open.items() if n}
+        for at, key, cell, span, n in changes:
+            if cell in _CAN_BE_LOST:  # it was not, where it is not still open
+                yield at, key, cell, last.get((key, cell, start_of(span)), span | LONGEST_S), n
+            else:
                 yield at, key, cell, span, n
+
+
+_CAN_BE_LOST: Final = (measures.WAITING, measures.WAITING_CONTACT)
 
 
 class _History:
@@ -111,9 +127,9 @@ class _History:
             lambda: defaultdict(lambda: defaultdict(int))
         )
 
-    def figures(self, at_ms: int, goals: Book[Goals]) -> dict[Key, LiveFigures]:
+    def figures(self, at_ms: int, until_ms: int, goals: Book[Goals]) -> dict[Key, LiveFigures]:
         """Go on to a moment; return what stands open of each queue and channel that has anything open."""
-        while self._next < len(self._changes) and self._changes[self._next][0] < at_ms:
+        while self._next < len(self._changes) and self._changes[self._next][0] < until_ms:
             _, key, cell, span, n = self._changes[self._next]
             spans = self._open[key][cell]
             spans[span] += n
