@@ -163,12 +163,11 @@ class AmountsReader:
 
     def add_open(self, found: Amounts, opened: Open, now_ms: int, from_ms: int, to_ms: int) -> Amounts:
         """Add what still waits at `now_ms`, or was lost by then, and belongs to `[from_ms, to_ms)`."""
-        threshold_ms = 1_000 * self.goals.threshold_s
         for entered, expires, n in opened(measures.WAITING):
             if entered > now_ms:
                 continue
-            passes = entered + threshold_ms
-            if passes < min(now_ms, expires) and from_ms <= passes < to_ms:
+            passed_ms = self.goals.passed_ms(entered, min(now_ms, expires))
+            if passed_ms is not None and from_ms <= passed_ms < to_ms:
                 found["passing"] += n
             if expires <= now_ms:
                 found["lost"] += n if from_ms <= expires < to_ms else 0

@@ -8,6 +8,7 @@ of an hour, so that a pane of 15 minutes never has two terms.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from sys import intern
 from typing import Any, Final, Generic, TypeVar
 
 from models.errors import ConfigError
@@ -99,6 +100,7 @@ class Book(Generic[T]):
     clauses: tuple[Clause, ...] = ()
     change: Callable[[Key, T, Mapping[str, Any]], T] = field(default=changed, compare=False)
     _fixed: dict[Key, T] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _places: dict[Key, tuple[Key, T]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _varying: dict[Key, tuple[Clause, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _quarters: dict[tuple[Key, int], T] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -115,6 +117,16 @@ class Book(Generic[T]):
             if len(self._quarters) >= _REMEMBERED:
                 self._quarters.clear()
             known = self._quarters[quarter] = self._made(key, at_ms)
+        return known
+
+    def place(self, queue: str, channel: str, at_ms: int) -> tuple[Key, T]:
+        """Return queue and channel as the one object that stands for them everywhere, and what holds there at a time."""
+        known = self._places.get((queue, channel))
+        if known is None:
+            key = intern(queue), intern(channel)
+            known = key, self.of(key, at_ms)
+            if self.same_throughout(key):
+                self._places[key] = known
         return known
 
     def same_throughout(self, key: Key) -> bool:

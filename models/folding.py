@@ -3,9 +3,11 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Final, Literal, Protocol
 
 from models.book import Book, Key
+from models.histogram import SECONDS
 from models.retention import MINUTE_MS, Retention
 
 WrapUp = Literal["none", "event", "agent_state"]
@@ -37,6 +39,16 @@ class QueueRules:
     """S of the live service level, inclusive."""
     clock: Clock | None = None
     """Waits are measured by it; None: by the calendar, day and night."""
+
+    @cached_property
+    def long_ms(self) -> int:
+        """Return the wait above which more is to be counted than the wait."""
+        return 1_000 * min(self.threshold_s, SECONDS)
+
+    @cached_property
+    def acw_limit_s(self) -> int:
+        """Return how long a wrap-up is waited for; 0 where none is."""
+        return 0 if self.wrap_up == "none" else self.wrap_up_limit_s
 
 
 def clock_of(key: Key, said: Mapping[str, Any]) -> Clock | None:

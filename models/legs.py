@@ -12,7 +12,6 @@ from models.book import Key
 from models.chats import closed
 from models.contribution import Cells, Contribution
 from models.facts import Fact
-from models.folding import QueueRules
 from models.histogram import bucket_of
 from models.measures import (
     ACW_INFERRED,
@@ -35,9 +34,9 @@ from models.measures import (
     UNRESOLVED,
     WRAP_UP_MS,
 )
-from models.places import about, begin, handled_by, key_of
+from models.places import about, handled_by, key_of
 from models.span import BITS, span
-from models.visits import answer_visits, end_visits, settle, stop_ringing_at, visit_to, without
+from models.visits import MET, answer_visits, end_visits, settle, stop_ringing_at, visit_to, without
 
 if TYPE_CHECKING:
     from models.contact import Contact
@@ -63,10 +62,6 @@ class Leg(msgspec.Struct, gc=False):
         return (self.end or 0) + 1_000 * self.limit_s
 
 
-def _limit_s(rules: QueueRules) -> int:
-    return 0 if rules.wrap_up == "none" else rules.wrap_up_limit_s
-
-
 def leg_of(contact: "Contact", agent: str | None) -> Leg | None:
     """Return the open leg of a person, else, where none is named, the oldest that is no consultation."""
     for leg in contact.legs:
@@ -77,7 +72,8 @@ def leg_of(contact: "Contact", agent: str | None) -> Leg | None:
 
 def answered(contact: "Contact", fact: Fact, out: Contribution) -> bool:
     at, agent, queue, channel, role = fact[0], fact[5], fact[6], fact[7], fact[8]
-    begin(contact, at)
+    if contact.start is None:
+        contact.start = at
     if role not in _COUNTED:
         return True
     primary = role == "primary"
@@ -90,18 +86,18 @@ def answered(contact: "Contact", fact: Fact, out: Contribution) -> bool:
         rules = out.rules.of(key, at)
     if contact.rings:
         stop_ringing_at(contact, agent, at, out)
-    if primary:
+    if primary and contact.entry is not MET:
         settle(contact, at, True, out)
     if role != "consult" and contact.more is not None and contact.more.chat is not None:
         contact.more.chat.served = True
     if contact.key is None and queue is not None:
         contact.key = key
-    leg = leg_of(contact, agent)
+    leg = leg_of(contact, agent) if contact.legs else None
     if leg is not None and leg.consult and role != "consult":
         _end_consult(contact, leg, at, out)
         leg = None
     if leg is None:
-        _begin(contact, Leg(intern(agent), key, at, _limit_s(rules), role == "consult"), primary, out)
+        _begin(contact, Leg(intern(agent), key, at, rules.acw_limit_s, role == "consult"), primary, out)
     return True
 
 
@@ -111,7 +107,10 @@ _COUNTED = frozenset({"primary", "conference", "consult"})
 def _begin(contact: "Contact", leg: Leg, primary: bool, out: Contribution) -> None:
     contact.legs += (leg,)
     if primary:
-        handled_by(contact, leg.agent, leg.key)
+        if not contact.people and leg.key is contact.key:
+            contact.people = leg.agent
+        else:
+            handled_by(contact, leg.agent, leg.key)
     if not leg.consult:
         out.opened.append((leg.key, IN_PROGRESS, leg.start << BITS, 1))
 

@@ -4,7 +4,6 @@ Steps of the record (models/contact.py): each takes a fact and adds what it chan
 something and found nothing open.
 """
 
-from sys import intern
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
@@ -84,7 +83,7 @@ class Ring(msgspec.Struct, gc=False):
 
 def without(things: tuple[T, ...], gone: T) -> tuple[T, ...]:
     """Return the others."""
-    return () if len(things) == 1 else tuple(thing for thing in things if thing is not gone)
+    return tuple(thing for thing in things if thing is not gone)
 
 
 def visit_to(contact: "Contact", queue: str | None) -> Visit | None:
@@ -99,8 +98,8 @@ def queued(contact: "Contact", fact: Fact, out: Contribution) -> bool:
     at, queue, channel, direction = fact[0], fact[5], fact[6], fact[7]
     if isinstance(contact.people, str):
         contact.people = people_of(contact)  # whose queue was the one before
-    key = contact.key = (intern(queue), intern(channel))
-    rules = out.rules.of(key, at)
+    key, rules = out.rules.place(queue, channel, at)
+    contact.key = key
     direction = direction or contact.direction or "inbound"
     offered = direction == "inbound" or (direction == "callback" and rules.callbacks_in_offered)
     if contact.start is None:
@@ -113,7 +112,8 @@ def queued(contact: "Contact", fact: Fact, out: Contribution) -> bool:
         if contact.entry is None:
             contact.entry = visit
             out.counted.append((key, at, _OFFERED_FIRST, 1))
-            about(contact, key, at, _CONTACTS, out)
+            if contact.more is not None:
+                about(contact, key, at, _CONTACTS, out)
         else:
             out.counted.append((key, at, _OFFERED, 1))
     if out.chats:
@@ -154,23 +154,35 @@ def hear(contact: "Contact", at: int, out: Contribution) -> None:
 
 def answer_visits(contact: "Contact", answered: Visit, at: int, out: Contribution) -> None:
     """End the visit that was answered; the contact's others were answered elsewhere: neither offered nor lost."""
-    for visit in contact.visits:
-        if visit is not answered:
-            _exit(contact, visit, at, "answered_elsewhere", out)
+    if len(contact.visits) > 1:
+        for visit in contact.visits:
+            if visit is not answered:
+                _exit(contact, visit, at, "answered_elsewhere", out)
     contact.visits = ()
     rang: Cells = ()
     for ring in contact.rings:
         if ring.visit is answered:
             rang += _stop_ringing(contact, ring, at, out)
-    if not answered.offered:
-        if rang:
-            out.counted.append((answered.key, at, rang, 1))
-        return
-    settled: Cells = ()
-    if contact.entry is answered:
+    if answered.offered:
+        _answer(contact, answered, at, rang, out)
+    elif rang:
+        out.counted.append((answered.key, at, rang, 1))
+
+
+def _answer(contact: "Contact", visit: Visit, at: int, rang: Cells, out: Contribution) -> None:
+    """Count an answer, and with it what else counts at its times: the contact's own wait, and the offer."""
+    key, entered, clock = visit.key, visit.at, visit.rules.clock
+    wait_ms = at - entered if clock is None else clock.open_ms(entered, at)
+    bucket = bucket_of(wait_ms)
+    _wait_no_more(contact, visit, out)
+    cohort: Cells = ((COHORT_ANSWER_WAIT + bucket, 1),)
+    if contact.entry is visit:
         contact.entry = MET
-        settled = _settled(answered, at, True)
-    _leave(contact, answered, at, ANSWER_WAIT, COHORT_ANSWER_WAIT, ANSWER_WAIT_MS, out, settled, rang)
+        cohort += (CONTACT_ANSWER_WAIT + bucket, 1), (CONTACT_WAIT_MS, wait_ms)
+    out.counted.append((key, entered, cohort, 1))
+    out.counted.append((key, at, ((ANSWER_WAIT + bucket, 1), (ANSWER_WAIT_MS, wait_ms), *rang), 1))
+    if wait_ms > visit.rules.long_ms:
+        _count_long(visit, at, wait_ms, False, out)
 
 
 def stop_ringing_at(contact: "Contact", agent: str, at: int, out: Contribution) -> None:
@@ -208,53 +220,39 @@ def _exit(contact: "Contact", visit: Visit, at: int, reason: str, out: Contribut
     if not visit.offered:
         return
     if abandoned:
-        _leave(
-            contact,
-            visit,
-            at,
-            ABANDON_WAIT,
-            COHORT_ABANDON_WAIT,
-            ABANDON_WAIT_MS,
-            out,
-            short_s=visit.rules.short_abandon_s,
-        )
+        _leave(contact, visit, at, (ABANDON_WAIT, COHORT_ABANDON_WAIT, ABANDON_WAIT_MS), (), out)
     elif reason == "answered_elsewhere":
         _wait_no_more(contact, visit, out)
         out.counted.append((visit.key, visit.at, _OFFERED, -1))
     else:
         cohort_waits = COHORT_CALLBACK_WAIT if reason == "callback_accepted" else COHORT_EXIT_WAIT
-        _leave(contact, visit, at, EXIT_WAIT, cohort_waits, EXIT_WAIT_MS, out)
-        out.counted.append((visit.key, at, ((EXITED[reason], 1),), 1))
+        _leave(contact, visit, at, (EXIT_WAIT, cohort_waits, EXIT_WAIT_MS), ((EXITED[reason], 1),), out)
 
 
 def _leave(
-    contact: "Contact",
-    visit: Visit,
-    at: int,
-    waits: int,
-    cohort_waits: int,
-    sum_ms: int,
-    out: Contribution,
-    also_cohort: Cells = (),
-    also: Cells = (),
-    short_s: int = -1,
+    contact: "Contact", visit: Visit, at: int, waits: tuple[int, int, int], also: Cells, out: Contribution
 ) -> None:
-    """Count a visit's wait, in the histogram of its end and in that of its entry, and where it passed the threshold.
-
-    What else counts in the same queue at these times is counted with it: that is quicker.
-    """
+    """Count the wait of a visit that was not answered: in the histograms of its end and of its entry, and in a sum."""
     key, entered, rules = visit.key, visit.at, visit.rules
+    flow, cohort, sum_ms = waits
     wait_ms = at - entered if rules.clock is None else rules.clock.open_ms(entered, at)
     bucket = bucket_of(wait_ms)
     _wait_no_more(contact, visit, out)
-    out.counted.append((key, entered, ((cohort_waits + bucket, 1), *also_cohort), 1))
-    out.counted.append((key, at, ((waits + bucket, 1), (sum_ms, wait_ms), *also), 1))
-    if bucket > SECONDS:
-        out.counted.append((key, at, ((LONG_WAIT + wait_ms, 1),), 1))
-    threshold_ms = 1_000 * rules.threshold_s
-    if wait_ms > threshold_ms and wait_ms > 1_000 * short_s:
-        passed_at = entered + threshold_ms if rules.clock is None else at
-        out.counted.append((key, passed_at, _SCORED, 1))
+    out.counted.append((key, entered, ((cohort + bucket, 1),), 1))
+    out.counted.append((key, at, ((flow + bucket, 1), (sum_ms, wait_ms), *also), 1))
+    short = flow == ABANDON_WAIT and wait_ms <= 1_000 * rules.short_abandon_s
+    if wait_ms > rules.long_ms:
+        _count_long(visit, at, wait_ms, short, out)
+
+
+def _count_long(visit: Visit, at: int, wait_ms: int, short: bool, out: Contribution) -> None:
+    """Count that a visit passed the threshold, and a wait that the histograms do not hold to the second."""
+    threshold_ms = 1_000 * visit.rules.threshold_s
+    if wait_ms > threshold_ms and not short:
+        passed_at = visit.at + threshold_ms if visit.rules.clock is None else at
+        out.counted.append((visit.key, passed_at, _SCORED, 1))
+    if wait_ms > 1_000 * SECONDS:
+        out.counted.append((visit.key, at, ((LONG_WAIT + wait_ms, 1),), 1))
 
 
 def settle(contact: "Contact", at: int, answered: bool, out: Contribution) -> None:
@@ -298,7 +296,7 @@ def declined(contact: "Contact", fact: Fact, out: Contribution) -> bool:
 
 def _stop_ringing(contact: "Contact", ring: Ring, at: int, out: Contribution) -> Cells:
     """End an offer; return what is to be counted for it."""
-    contact.rings = without(contact.rings, ring)
+    contact.rings = () if len(contact.rings) == 1 else without(contact.rings, ring)
     out.opened.append((ring.key, RINGING, ring.at << BITS | RINGS_S, -1))
     return (OFFERS, 1), (RING_MS, at - ring.at)
 
