@@ -8,7 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from models.codec import encode
-from models.events import EVENTS, ContactEvent
+from models.events import EVENTS, ContactEvent, Prefix
 from tests.unit.test_events import EACH, REFUSED, body, refused
 
 SCHEMAS: Final = Path(__file__).parents[2] / "docs" / "schema"
@@ -18,27 +18,27 @@ VALIDATORS: Final = {
 }
 
 
-def is_valid(prefix: str, data: bytes) -> Any:
+def is_valid(prefix: Prefix, data: bytes) -> Any:
     return VALIDATORS[prefix].is_valid(json.loads(data))
 
 
 @pytest.mark.parametrize("prefix", EVENTS)
-def test_a_schema_is_well_formed(prefix: str) -> None:
+def test_a_schema_is_well_formed(prefix: Prefix) -> None:
     Draft202012Validator.check_schema(VALIDATORS[prefix].schema)
 
 
 @pytest.mark.parametrize(("prefix", "event"), EACH)
-def test_every_event_is_valid(prefix: str, event: ContactEvent) -> None:
+def test_every_event_is_valid(prefix: Prefix, event: ContactEvent) -> None:
     assert is_valid(prefix, encode(prefix, event))
 
 
 @pytest.mark.parametrize(("prefix", "data"), [refusal[:2] for refusal in REFUSED])
-def test_what_the_decoder_refuses_is_invalid(prefix: str, data: bytes) -> None:
+def test_what_the_decoder_refuses_is_invalid(prefix: Prefix, data: bytes) -> None:
     assert not is_valid(prefix, data)
 
 
 @pytest.mark.parametrize("prefix", EVENTS)
-def test_unknown_fields_are_valid(prefix: str) -> None:
+def test_unknown_fields_are_valid(prefix: Prefix) -> None:
     assert is_valid(prefix, body(type=f"{prefix}.queued", unknown={"a": [None]}))
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from models.histogram import LONGEST_MS, UPPER_EDGES_MS, bucket_of, last_bucket_within, quantile_s
+from models.histogram import LONGEST_MS, UPPER_EDGES_MS, bucket_of, last_bucket_within, quantiles_s
 from models.measures import SPAN
 
 
@@ -91,11 +91,18 @@ def test_within_is_exact_for_each_whole_second_to_600() -> None:
     ],
 )
 def test_a_quantile_is_exact_to_the_second(waits_s: list[float], share: float, right: float | None) -> None:
-    assert quantile_s(Counter(bucket_of(round(1_000 * wait)) for wait in waits_s), share) == right
+    assert quantiles_s(Counter(bucket_of(round(1_000 * wait)) for wait in waits_s), [share]) == [right]
 
 
 @pytest.mark.parametrize("wait_s", [601, 777.7, 1_500, 86_400])
 def test_beyond_ten_minutes_a_quantile_is_at_most_one_percent_above(wait_s: float) -> None:
-    found = quantile_s({bucket_of(round(1_000 * wait_s)): 1}, 0.5)
+    [found] = quantiles_s({bucket_of(round(1_000 * wait_s)): 1}, [0.5])
     assert found is not None
     assert wait_s <= found <= 1.01 * wait_s
+
+
+def test_several_quantiles_at_once_in_the_order_that_was_asked_for() -> None:
+    """Of 1 to 100 s; a wait that was taken back leaves a bucket of 0."""
+    counts = dict.fromkeys(range(1, 101), 1) | {300: 0}
+    assert quantiles_s(counts, [0.99, 0.5, 1, 0.9]) == [99, 50, 100, 90]
+    assert quantiles_s({300: 0}, [0.5, 1]) == [None, None]

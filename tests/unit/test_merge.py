@@ -7,22 +7,35 @@ import pytest
 
 from models.measures import IN_PROGRESS, LIVE, OFFERED, TALK_MS, WAITING, Cells, accumulate
 from models.merge import MergeState, QueueState, QueueView
-from models.panes import MINUTE_MS, Live
+from models.panes import Live
 from models.partials import Gone, Partial, Progress, Source
 from models.partition import Counts
+from models.retention import MINUTE_MS
+from models.span import span
 from tests.unit.builders import START_MS, key, ms
 
 SOURCE: Source = ("cc.calls", 0)
 OTHER: Source = ("cc.calls", 1)
 MINUTE = f"1m:{START_MS}"
 QUARTER = f"15m:{START_MS}"
-NOBODY: Live = {}
+NOBODY: list[Live] = [{} for _ in range(LIVE)]
+HOUR_S = 3_600
+
+
+def standing(**cells: Live) -> list[Live]:
+    """Return what stands open: spans by `waiting` and `in_progress`."""
+    known = {WAITING: cells.get("waiting", {}), IN_PROGRESS: cells.get("in_progress", {})}
+    return [known.get(cell, {}) for cell in range(LIVE)]
+
+
+def open_of(view: QueueView, cell: int) -> list[tuple[int, int, int]]:
+    return sorted(view.open(cell))
 
 
 def said(
     body: Cells | list[Live], offset: int = 0, *, epoch: int = 1, part: str = MINUTE, queue: str = "sales"
 ) -> Partial:
-    return Partial(queue, "voice", part, epoch, offset, body)
+    return Partial((queue, "voice"), part, epoch, offset, body)
 
 
 def offered(n: int, offset: int = 0, *, epoch: int = 1, part: str = MINUTE) -> Partial:
@@ -117,15 +130,19 @@ def test_queues_are_kept_apart() -> None:
 
 
 def test_a_view_never_changes() -> None:
-    state = merged(offered(1), said([{5: 1}, NOBODY], part="live"), progress())
+    state = merged(offered(1), said(standing(waiting={span(5): 1}), part="live"), progress())
     before = sales(state)
     assert before is not None
-    for step in (offered(3, 9), said([NOBODY, NOBODY], 9, part="live"), progress(9)):
+    for step in (offered(3, 9), said(NOBODY, 9, part="live"), progress(9)):
         state.apply(SOURCE, step)
-    assert (before.total, window(before, START_MS, 1), before.open_now(WAITING, 5)) == ({OFFERED: 1}, {OFFERED: 1}, 1)
+    assert (before.total, window(before, START_MS, 1), open_of(before, WAITING)) == (
+        {OFFERED: 1},
+        {OFFERED: 1},
+        [(5, 5, 1)],
+    )
     after = sales(state)
     assert after is not None
-    assert (after.total, after.open_now(WAITING, 5)) == ({OFFERED: 3}, 0)
+    assert (after.total, open_of(after, WAITING)) == ({OFFERED: 3}, [])
 
 
 # ---------------------------------------------------------------- figures of a view
@@ -167,26 +184,42 @@ def test_a_quarter_is_its_own_pane_and_the_minutes_inside_it() -> None:
     assert view_of(*inside, *outside).quarter(START_MS) == {OFFERED: 111}
 
 
-def test_what_is_open_is_counted_up_to_now_over_all_sources() -> None:
-    """Depth and longest wait are right at any moment; a start ahead of now is not there yet."""
-    state = merged(said([{ms(0): 2, ms(10): 1}, {ms(5): 1}], part="live"), progress())
-    state.apply(OTHER, said([{ms(-3): 1}, NOBODY], part="live"))
+def test_what_stands_open_is_that_of_all_sources() -> None:
+    """Starts and the ends of their allowances; who counts them looks at the clock (models/live.py)."""
+    first = standing(waiting={span(ms(0), HOUR_S): 2, span(ms(10), HOUR_S): 1}, in_progress={span(ms(5)): 1})
+    state = merged(said(first, part="live"), progress())
+    state.apply(OTHER, said(standing(waiting={span(ms(-3), HOUR_S): 1}), part="live"))
     state.apply(OTHER, progress())
     view = sales(state)
     assert view is not None
-    assert [view.open_now(WAITING, ms(s)) for s in (-4, -3, 0, 9, 10)] == [0, 1, 3, 3, 4]
-    assert view.open_now(IN_PROGRESS, ms(10)) == 1
-    assert [view.oldest_start_ms(WAITING, ms(s)) for s in (-4, 0, 10)] == [None, ms(-3), ms(-3)]
-    assert view.oldest_start_ms(IN_PROGRESS, ms(4)) is None
+    waiting = [(ms(-3), ms(3_597), 1), (ms(0), ms(3_600), 2), (ms(10), ms(3_610), 1)]
+    assert open_of(view, WAITING) == waiting
+    assert open_of(view, IN_PROGRESS) == [(ms(5), ms(5), 1)]
 
 
-@pytest.mark.parametrize("gone", [[NOBODY, NOBODY], {}])
+def test_the_total_at_a_time_leaves_out_what_only_time_will_bring() -> None:
+    """A wrap-up of ten minutes that nobody ends: its handling stands in a minute that is still to come."""
+    view = view_of(offered(1, part="total"), offered(10), offered(100, part=f"1m:{ms(600)}"))
+    assert [view.total_at(ms(s)) for s in (0, 599.999, 600)] == [{OFFERED: 11}, {OFFERED: 11}, {OFFERED: 111}]
+    assert view.total == {OFFERED: 111}
+
+
+def test_the_view_of_an_issue_says_whose_it_is() -> None:
+    issue = Partial(("sales", "voice", "billing", "late fee"), MINUTE, 1, 0, {OFFERED: 1})
+    plain, about = sorted(merged(offered(1), issue, progress()).views(), key=lambda view: view.key)
+    assert (plain.queue, plain.channel, plain.issue) == ("sales", "voice", ())
+    assert (about.queue, about.channel, about.issue) == ("sales", "voice", ("billing", "late fee"))
+
+
+@pytest.mark.parametrize("gone", [NOBODY, {}])
 def test_nobody_is_left_of_a_source(gone: Cells | list[Live]) -> None:
     """Empty lists, or the empty body of a queue that its source does not know any more."""
-    state = merged(said([{ms(0): 1}, NOBODY], part="live"), progress(), said(gone, 5, part="live"), progress(5))
+    state = merged(
+        said(standing(waiting={span(ms(0)): 1}), part="live"), progress(), said(gone, 5, part="live"), progress(5)
+    )
     view = sales(state)
     assert view is not None
-    assert [view.open_now(cell, ms(9)) for cell in range(LIVE)] == [0, 0]
+    assert [open_of(view, cell) for cell in range(LIVE)] == [[]] * LIVE
 
 
 # ---------------------------------------------------------------- whose word stands
@@ -285,21 +318,21 @@ def test_an_empty_part_past_its_tier_is_forgotten_and_its_record_may_go() -> Non
     """Its minute moved into the quarter; 75 minutes, an hour of grace and a minute later nothing is left of it."""
     state = merged(offered(2), progress(), said({}, 5), offered(2, 5, part=QUARTER), progress(5))
     words = state.apply(SOURCE, progress(9, newest_ms=START_MS + 136 * MINUTE_MS))
-    assert words == [Gone("sales", "voice", MINUTE)]
+    assert words == [Gone(key(), MINUTE)]
     assert shown(state) == 2
     assert state.apply(SOURCE, progress(9, newest_ms=START_MS + 150 * MINUTE_MS)) == []
     for step in (said({}, 10, part=QUARTER), offered(2, 10, part="total")):
         state.apply(SOURCE, step)
     words = state.apply(SOURCE, progress(10, newest_ms=START_MS + 50 * HOUR_MS))
-    assert words == [Gone("sales", "voice", QUARTER)]
+    assert words == [Gone(key(), QUARTER)]
     assert shown(state) == 2
 
 
 def test_what_is_still_in_its_tier_stays() -> None:
     """The rest and what is open have no time; what is empty may be filled again while its tier holds it."""
-    state = merged(said({}), said({}, part="total"), said([{}, {}], part="live"), progress())
+    state = merged(said({}), said({}, part="total"), said(NOBODY, part="live"), progress())
     assert state.apply(SOURCE, progress(9, newest_ms=START_MS + 134 * MINUTE_MS)) == []
-    assert state.apply(SOURCE, progress(9, newest_ms=START_MS + 1_000 * HOUR_MS)) == [Gone("sales", "voice", MINUTE)]
+    assert state.apply(SOURCE, progress(9, newest_ms=START_MS + 1_000 * HOUR_MS)) == [Gone(key(), MINUTE)]
 
 
 def test_each_source_has_its_own_time() -> None:
@@ -307,7 +340,7 @@ def test_each_source_has_its_own_time() -> None:
     state = merged(offered(2), progress())
     for step in (said({}), progress(9, newest_ms=START_MS + 136 * MINUTE_MS)):
         words = state.apply(OTHER, step)
-    assert words == [Gone("sales", "voice", MINUTE)]
+    assert words == [Gone(key(), MINUTE)]
     assert shown(state) == 2
 
 
@@ -317,5 +350,5 @@ def test_a_zombies_word_about_the_past_is_not_counted() -> None:
     state = merged(offered(2, 3), progress(3), said({}, 5, epoch=2), progress(5, epoch=2), past)
     state.apply(SOURCE, offered(2, 4))
     words = state.apply(SOURCE, progress(10, epoch=2, newest_ms=START_MS + 137 * MINUTE_MS))
-    assert words == [Gone("sales", "voice", MINUTE)]
+    assert words == [Gone(key(), MINUTE)]
     assert shown(state) == 0
