@@ -4,10 +4,10 @@ Views never change their cells, so what was read of the same object still holds.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from models import measures
 from models.amounts import Amounts, AmountsReader, summed
@@ -15,6 +15,7 @@ from models.goals import Goals
 from models.histogram import last_bucket_within
 from models.measures import SPAN, Cells
 
+T = TypeVar("T")
 Buckets = list[tuple[str, float]]  # upper edge in seconds, and how many are within it
 WAIT_EDGES_S: Final = (5, 10, 15, 20, 25, 30, 45, 60, 90, 120, 180, 240, 300, 600, 1200)
 HANDLE_EDGES_S: Final = (15, 30, 60, 120, 180, 240, 300, 420, 600, 900, 1200, 1800, 3600)
@@ -52,8 +53,8 @@ class PaneReader:
     def __init__(self) -> None:
         self._readers: dict[Goals, AmountsReader] = {}
         self._edges: dict[tuple[float, ...], _Edges] = {}
-        self._known: dict[tuple[int, int], tuple[Cells, Goals, Amounts | Total]] = {}
-        self._read: set[tuple[int, int]] = set()
+        self._panes = _Memory[Amounts]()
+        self._totals = _Memory[Total]()
 
     def of(self, goals: Goals) -> AmountsReader:
         """Return the reader of amounts against these goals."""
@@ -64,25 +65,14 @@ class PaneReader:
 
     def sum(self, panes: Iterable[Cells], goals: Goals) -> Amounts:
         """Return the sums of the amounts of panes."""
-        return summed(self._amounts(cells, goals) for cells in panes)
-
-    def _amounts(self, cells: Cells, goals: Goals) -> Amounts:
-        key = id(cells), id(goals)
-        self._read.add(key)
-        known = self._known.get(key)
-        if known is None or not isinstance(known[2], dict):
-            amounts = self.of(goals).read(cells)
-            self._known[key] = cells, goals, amounts
-            return amounts
-        return known[2]
+        read = self.of(goals).read
+        return summed(self._panes.of(cells, goals, lambda cells, _: read(cells)) for cells in panes)
 
     def total(self, cells: Cells, goals: Goals) -> Total:
         """Return the amounts and the buckets of the histograms."""
-        key = id(cells), id(goals)
-        self._read.add(key)
-        known = self._known.get(key)
-        if known is not None and isinstance(known[2], Total):
-            return known[2]
+        return self._totals.of(cells, goals, self._total)
+
+    def _total(self, cells: Cells, goals: Goals) -> Total:
         found = self.of(goals).read(cells)
         waits = self._edges_at(sorted({*WAIT_EDGES_S, goals.threshold_s, goals.short_abandon_s}))
         handles = self._edges_at(HANDLE_EDGES_S)
@@ -92,9 +82,7 @@ class PaneReader:
             buckets = edges.buckets(cells, histogram)
             if number < _ALWAYS or buckets[-1][1]:
                 histograms[name] = text, buckets, sum(found[amount] for amount in sums)
-        total = Total(found, histograms)
-        self._known[key] = cells, goals, total
-        return total
+        return Total(found, histograms)
 
     def _edges_at(self, edges_s: Iterable[float]) -> "_Edges":
         key = tuple(edges_s)
@@ -105,9 +93,28 @@ class PaneReader:
 
     def forget_unread(self) -> None:
         """Forget what was not asked for since the last call."""
-        for gone in self._known.keys() - self._read:
-            del self._known[gone]
-        self._read = set()
+        self._panes.forget_unread()
+        self._totals.forget_unread()
+
+
+class _Memory(Generic[T]):
+    """What was read of cells against goals. Both are told by who they are, not what they hold, and so are kept with it."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int], tuple[Cells, Goals, T]] = {}
+        self._read: dict[tuple[int, int], tuple[Cells, Goals, T]] = {}  # since unread ones were forgotten
+
+    def of(self, cells: Cells, goals: Goals, read: Callable[[Cells, Goals], T]) -> T:
+        """Return what is known, else read it."""
+        key = id(cells), id(goals)
+        found = self._read.get(key)
+        if found is None:
+            found = self._read[key] = self._known.get(key) or (cells, goals, read(cells, goals))
+        return found[2]
+
+    def forget_unread(self) -> None:
+        """Forget what was not asked for since the last call."""
+        self._known, self._read = self._read, {}
 
 
 class _Edges:
