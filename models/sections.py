@@ -101,7 +101,7 @@ class LimitSettings(Section):
     """What keeps the output bounded."""
 
     queues: Annotated[int, Field(ge=1, le=100_000)] = 1_000
-    """Queues shown under their own name; those that come later are shown together as `_other`."""
+    """Queues and channels shown under their own name, the busiest first; the others are shown together as `_other`."""
 
 
 class QueueSettings(Section):

@@ -89,7 +89,9 @@ class Worker:
             for topic, prefix in topics.SOURCES.items()
         }
         self.merging = MergeStage(
-            self._produce, {topic: stage.written_settings for topic, stage in self.folding.items()}
+            self._produce,
+            {topic: stage.written_settings for topic, stage in self.folding.items()},
+            settings.limits.queues,
         )
         agents.install(self.app, self.folding.values(), self.merging, fail)
         collector = FloorCollector(lambda: self.merging.view, _now_ms, settings.goals(), settings.site_of)

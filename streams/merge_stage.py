@@ -10,6 +10,7 @@ from typing import Any
 
 from models.errors import ConfigError
 from models.merge import MergeState
+from models.other import limited
 from models.partials import Gone, decode, encode, partial_key
 from sinks.prometheus import FloorView
 from streams.fold_stage import FoldStage, Produce
@@ -34,8 +35,9 @@ class Merging:
 class MergeStage:
     """The partitions of the partials that this worker owns."""
 
-    def __init__(self, produce: Produce, settings: Mapping[str, str]) -> None:
+    def __init__(self, produce: Produce, settings: Mapping[str, str], most_queues: int) -> None:
         """Take the fold settings of each source topic, as they are written in its progress records."""
+        self._most_queues = most_queues
         self.owned: dict[int, Merging] = {}
         self.view = FloorView()
         self._produce = produce
@@ -96,7 +98,8 @@ class MergeStage:
         queues = self.view.queues
         if self._changed:
             self._changed = False
-            queues = tuple(view for held in ready for view in held.state.views())
+            views = [view for held in ready for view in held.state.views()]
+            queues = tuple(limited(views, self._most_queues))
         fresh = [held.state.fresh_ms() for held in ready]
         fresh_ms = min((at for at in fresh if at is not None), default=None)
         sources = tuple(view for stage in folding for view in stage.views())

@@ -6,7 +6,7 @@ order and reach back as far as they like. Contacts are shared out over processes
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
@@ -18,8 +18,11 @@ import orjson
 from rich.console import Console
 from rich.progress import Progress
 
+from models.book import Key
 from models.errors import ConfigError
+from models.live import LiveFigures, of_all
 from models.merge import MergeState, QueueView
+from models.other import limited, standing_in
 from models.partition import Letter
 from models.retention import Retention
 from models.settings import Settings
@@ -92,14 +95,24 @@ class Replay:
             merged.apply(source, record)
         newest_ms = max(progress.newest_ms for progress in merged.progress.values())
         now_ms = newest_ms if self.as_of_ms is None else self.as_of_ms
-        views, frame, goals = merged.views(), self.frame, self.settings.goals()
+        views = limited(merged.views(), self.settings.limits.queues)
+        frame, goals = self.frame, self.settings.goals()
         first = first_ms(views)
         intervals = [] if first is None else frame.intervals(first, now_ms)
         # What happens in a moment itself is in what stands open at the end of all, but not at the end of an interval.
         moments = [(end, end) if end <= now_ms else (now_ms, now_ms + 1) for _, end in intervals]
-        opened = self.shards.open_at(moments, goals)
+        shown = {view.key for view in views}
+        opened = [_gathered(found, shown) for found in self.shards.open_at(moments, goals)]
         recorded = Recorded(views, counts, intervals, opened, now_ms)
         return Report(recorded, frame, goals, _groups(self.settings, views))
+
+
+def _gathered(found: Mapping[Key, LiveFigures], shown: Set[Key]) -> dict[Key, LiveFigures]:
+    """Put together what is shown under one name."""
+    together: dict[Key, list[LiveFigures]] = {}
+    for key, figures in found.items():
+        together.setdefault(standing_in(key, shown), []).append(figures)
+    return {key: of_all(figures) for key, figures in together.items()}
 
 
 def _groups(settings: Settings, views: Iterable[QueueView]) -> dict[str, list[str]]:
