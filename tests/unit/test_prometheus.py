@@ -20,23 +20,34 @@ from dataclasses import replace
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from models.catalogue import Goals
-from models.events import ContactEvent
+from models import partials
+from models.book import Book, Clause
+from models.events import ContactEvent, Prefix
+from models.folding import default_rules, ruled
+from models.goals import Goals, Live
 from models.merge import MergeState, QueueView
-from models.partials import Progress, partial
-from models.partition import Counts
 from sinks.exposition import TextWriter
-from sinks.prometheus import FloorCollector, FloorView, SourceView
+from sinks.prometheus import MOST_ISSUES, OTHER, FloorCollector, FloorView, SourceView
 from tests.unit.builders import (
+    FOREVER,
     START_MS,
     answered,
+    blocked,
+    callback_attempted,
+    callback_requested,
+    classified,
+    declined,
     ended,
     exited,
     folded,
     held,
+    message,
     ms,
     queued,
+    rated,
     resumed,
+    ringing,
+    started,
     transferred,
     wrapped,
 )
@@ -52,24 +63,24 @@ DAY: list[ContactEvent] = [
     queued(1_100, c="c6"),
     queued(1_110, c="c7"), answered(1_120, c="c7"),
 ]  # fmt: skip
-SOURCE = SourceView("cc.calls", 3, 22, 1, 2, 4, ms(1_120), 7)
+SOURCE = SourceView("cc.calls", 3, 22, 1, 2, 4, 5, ms(1_120), 7)
 Samples = dict[str, float]
 
 
-def views(events: Iterable[ContactEvent]) -> tuple[QueueView, ...]:
-    state, merge, source = folded(events), MergeState(), ("cc.calls", 0)
-    for key, part in state.collect():
-        merge.apply(source, partial(state, key, part))
-    merge.apply(source, Progress(0, state.offset, state.newest, 0, Counts(), ""))
+def views(events: Iterable[ContactEvent], prefix: Prefix = "call") -> tuple[QueueView, ...]:
+    merge = MergeState()
+    for record in partials.flush(folded(events, FOREVER if prefix == "call" else replace(FOREVER, channel="chat"))):
+        merge.apply((f"cc.{prefix}s", 0), record)
     return tuple(merge.views())
 
 
-def floor(events: Iterable[ContactEvent] = DAY) -> FloorView:
-    return FloorView(views(events), (SOURCE,), recovering=False, fresh_ms=ms(1_120))
+def floor(events: Iterable[ContactEvent] = DAY, prefix: Prefix = "call") -> FloorView:
+    return FloorView(views(events, prefix), (SOURCE,), recovering=False, fresh_ms=ms(1_120))
 
 
-def page(view: FloorView, goals: Goals | None = None, now_ms: int = NOW_MS, site: str = "riga") -> str:
-    collector = FloorCollector(lambda: view, lambda: now_ms, goals or Goals(), site)
+def page(view: FloorView, goals: Goals | Book[Goals] | None = None, now_ms: int = NOW_MS, site: str = "riga") -> str:
+    book = goals if isinstance(goals, Book) else Book(lambda _: goals or Goals())
+    collector = FloorCollector(lambda: view, lambda: now_ms, book, lambda _: site)
     return TextWriter().page(collector.collect()).decode()
 
 
@@ -99,16 +110,19 @@ TOTALS: Samples = {
     "cc_contacts_handled_total": 3,
     "cc_contacts_transferred_total": 1,
     "cc_contacts_exited_total{reason=timeout}": 1,
+    "cc_contacts_transfers_total{reason=other}": 1,
+    "cc_contacts_held_total": 1,
+    "cc_holds_total": 1,
     "cc_talk_seconds_total": 175,
     "cc_hold_seconds_total": 20,
     "cc_wrap_up_seconds_total": 18,
     **histogram(
         "cc_answer_wait_seconds", 51, ("5.0", 1), ("10.0", 2), ("15.0 20.0", 3),
-        ("30.0 45.0 60.0 90.0 120.0 180.0 300.0 600.0 1200.0 +Inf", 4),
+        ("25.0 30.0 45.0 60.0 90.0 120.0 180.0 240.0 300.0 600.0 1200.0 +Inf", 4),
     ),
     **histogram(
         "cc_abandon_wait_seconds", 19, ("5.0 10.0", 1),
-        ("15.0 20.0 30.0 45.0 60.0 90.0 120.0 180.0 300.0 600.0 1200.0 +Inf", 2),
+        ("15.0 20.0 25.0 30.0 45.0 60.0 90.0 120.0 180.0 240.0 300.0 600.0 1200.0 +Inf", 2),
     ),
     **histogram(
         "cc_handle_seconds", 213, ("15.0 30.0", 0), ("60.0", 1),
@@ -117,9 +131,12 @@ TOTALS: Samples = {
 }  # fmt: skip
 LIVE: Samples = {
     "cc_contacts_waiting": 1,
+    "cc_contacts_ringing": 0,
     "cc_contacts_in_progress": 1,
     "cc_queue_oldest_wait_start_timestamp_seconds": START_MS / 1_000 + 1_100,
+    "cc_queue_oldest_contact_start_timestamp_seconds": START_MS / 1_000 + 1_100,
 }
+GOALS: Samples = {"cc_service_level_threshold_seconds": 20, "cc_service_level_goal_ratio": 0.8}
 WINDOWED: dict[str, tuple[float, float]] = {  # 06:06 to now; 05:21 to now, which has c1 as well
     "cc_contacts_offered_{}": (7, 8),
     "cc_contacts_answered_{}": (3, 4),
@@ -127,10 +144,6 @@ WINDOWED: dict[str, tuple[float, float]] = {  # 06:06 to now; 05:21 to now, whic
     "cc_contacts_short_abandoned_{}": (1, 1),
     "cc_contacts_answered_in_threshold_{}": (2, 3),
     "cc_contacts_abandoned_in_threshold_{}": (2, 2),
-    "cc_contacts_cohort_answered_{}": (3, 4),
-    "cc_contacts_cohort_abandoned_{}": (2, 2),
-    "cc_contacts_cohort_exited_{}": (1, 1),
-    "cc_contacts_cohort_waiting_{}": (1, 1),
     "cc_contacts_exited_{}": (1, 1),
     "cc_contacts_handled_{}": (2, 3),
     "cc_contacts_transferred_{}": (1, 1),
@@ -150,30 +163,33 @@ WINDOWED: dict[str, tuple[float, float]] = {  # 06:06 to now; 05:21 to now, whic
     "cc_sl_v9_ignore_{}_ratio": (2 / 5, 3 / 6),  # one answered, one left otherwise, one waits: all past T
     "cc_sl_v9_negative_{}_ratio": (2 / 6, 3 / 7),
     "cc_sl_v9_positive_{}_ratio": (3 / 6, 4 / 7),
+    "cc_sl_v11_{}_ratio": (2 / 6, 3 / 7),
     "cc_service_level_{}_ratio": (2 / 5, 3 / 6),
+    "cc_service_level_live_{}_ratio": (2 / 6, 3 / 7),  # c2 passed T at 620, c5 at 820, c6 at 1120
 }
 WINDOWS = {name.format(window): both[n] for name, both in WINDOWED.items() for n, window in enumerate(("15m", "60m"))}
+WINDOWS["cc_must_answer_next_15m"] = 10  # two of five are in time: twelve of fifteen would be 80 %
 OURSELVES: Samples = {
     "floorpulse_events_total": 22,
     "floorpulse_duplicates_total": 1,
     "floorpulse_late_total": 2,
     "floorpulse_invalid_total": 4,
+    "floorpulse_orphans": 5,
     "floorpulse_newest_event_timestamp_seconds": START_MS / 1_000 + 1_120,
     "floorpulse_lag_records": 7,
 }
 WORKER: Samples = {
     "floorpulse_recovering": 0,
     "floorpulse_fresh_timestamp_seconds": START_MS / 1_000 + 1_120,
-    "cc_service_level_threshold_seconds": 20,
 }
 SALES = {"queue": "sales", "channel": "voice", "site": "riga"}
 
 
 def test_the_whole_page() -> None:
     text = page(floor())
-    assert samples(text, **SALES) == TOTALS | LIVE | WINDOWS
+    assert samples(text, **SALES) == TOTALS | LIVE | WINDOWS | GOALS
     assert samples(text, topic="cc.calls", partition="3") == OURSELVES
-    assert len(samples(text)) == len(TOTALS | LIVE | WINDOWS | OURSELVES | WORKER)
+    assert len(samples(text)) == len(TOTALS | LIVE | WINDOWS | GOALS | OURSELVES | WORKER)
     assert samples(text).items() >= WORKER.items()
 
 
@@ -190,12 +206,13 @@ def test_no_sample_stands_twice() -> None:
 def test_nobody_waits_and_there_is_nothing_to_divide_by() -> None:
     """No sample, never 0: not of the oldest wait, and of no ratio or average. Counts are there and say 0."""
     found = samples(page(floor([queued(0, c="c1")]), now_ms=ms(-1)), **SALES)
+    assert found["cc_contacts_offered_total"] == 0  # it will be, in a millisecond
     assert found["cc_contacts_waiting"] == 0
     assert found["cc_contacts_offered_15m"] == 0
     empty = {name for name in WINDOWS if name.endswith(("_ratio", "_seconds"))}
-    empty.add("cc_queue_oldest_wait_start_timestamp_seconds")
+    empty |= {name for name in LIVE if "oldest" in name}
     assert found.keys() & empty == set()
-    assert len(empty) == 2 * 17 + 1
+    assert len(empty) == 2 * 19 + 2
 
 
 def test_windows_move_without_any_event() -> None:
@@ -207,14 +224,157 @@ def test_windows_move_without_any_event() -> None:
 
 
 def test_the_headline_and_the_edges_follow_the_settings() -> None:
-    """T = 9 s: in time is c8 alone. A half second of S shows as an edge, and counts none as short."""
-    text = page(floor(), Goals(threshold_s=9, short_abandon_s=0.5, headline="sl_v1"))
-    found = samples(text, **SALES)
+    """T = 9 s: in time is c8 alone. S = 3 s shows as an edge, and counts none as short."""
+    found = samples(page(floor(), Goals(threshold_s=9, short_abandon_s=3, headline="sl_v1", goal=0.5)), **SALES)
     assert found["cc_service_level_60m_ratio"] == found["cc_sl_v1_60m_ratio"] == 1 / 4
     assert found["cc_answer_wait_seconds_bucket{le=9.0}"] == 1
-    assert found["cc_abandon_wait_seconds_bucket{le=0.5}"] == 0
+    assert found["cc_abandon_wait_seconds_bucket{le=3.0}"] == 0
     assert found["cc_contacts_short_abandoned_total"] == 0
-    assert samples(text)["cc_service_level_threshold_seconds"] == 9
+    assert (found["cc_service_level_threshold_seconds"], found["cc_service_level_goal_ratio"]) == (9, 0.5)
+    assert found["cc_must_answer_next_15m"] == 1  # one of three, two of four
+
+
+@pytest.mark.parametrize(("live", "level"), [("ignore", 2 / 5), ("negative", 2 / 6), ("positive", 3 / 6)])
+def test_what_abandons_in_time_are_to_the_live_level_is_a_setting(live: Live, level: float) -> None:
+    """c8 and c7 in time, c4 hung up in time, c2, c5 and c6 past T; c3 is short and never counts."""
+    assert samples(page(floor(), Goals(live=live)), **SALES)["cc_service_level_live_15m_ratio"] == level
+
+
+def test_a_window_is_read_by_the_goals_of_its_quarters() -> None:
+    """T = 30 from 06:15 on: c2 (25 s, 06:10) is late still. T now is shown."""
+    book = Book(lambda _: Goals(), (Clause({"threshold_s": 30}, valid_from_ms=ms(900)),))
+    found = samples(page(floor(), book), **SALES)
+    assert (found["cc_contacts_answered_in_threshold_15m"], found["cc_sl_v1_15m_ratio"]) == (2, 2 / 3)
+    assert found["cc_service_level_threshold_seconds"] == 30
+    always = samples(page(floor(), Goals(threshold_s=30)), **SALES)
+    assert always["cc_contacts_answered_in_threshold_15m"] == 3
+
+
+def test_each_queue_has_goals_and_a_site_of_its_own() -> None:
+    view = floor([*DAY, queued(1_000, "tech", c="t"), answered(1_015, c="t")])
+    book = Book(lambda _: Goals(), (Clause({"threshold_s": 10}, "tech"),))
+    collector = FloorCollector(lambda: view, lambda: NOW_MS, book, {"sales": "riga", "tech": "oslo"}.__getitem__)
+    text = TextWriter().page(collector.collect()).decode()
+    assert samples(text, **SALES)["cc_service_level_threshold_seconds"] == 20
+    tech = samples(text, queue="tech", channel="voice", site="oslo")
+    assert (tech["cc_service_level_threshold_seconds"], tech["cc_sl_v1_15m_ratio"]) == (10, 0)
+
+
+# ---------------------------------------------------------------- what most queues never have
+
+
+def test_counters_of_what_never_happened_are_not_there() -> None:
+    """Only these are there from the start, and 0."""
+    found = samples(page(floor([queued(0, c="c1")])), **SALES)
+    counters = {name for name in found if name.endswith("_total")}
+    contacts = ("offered", "answered", "abandoned", "short_abandoned", "handled", "transferred")
+    assert counters == {
+        *(f"cc_contacts_{name}_total" for name in contacts),
+        *(f"cc_{name}_seconds_total" for name in ("talk", "hold", "wrap_up")),
+    }
+
+
+def test_offers_blocked_contacts_callbacks_and_surveys() -> None:
+    """A ring of 8 s that was declined; a callback asked for at 100, due at 700 and overdue at 1600; a good rating."""
+    happened = [
+        blocked(0, c="b"),
+        queued(10, c="r"), ringing(20, c="r"), declined(28, reason="no_answer", c="r"), answered(30, c="r"),
+        ended(90, "customer", c="r"), rated(95, 5, nps=9, c="r"),
+        queued(95, c="k"), exited(100, "callback_accepted", c="k"), callback_requested(100, 700, c="k"),
+        callback_attempted(710, "no_answer", c="k"),
+    ]  # fmt: skip
+    text = page(floor(happened))
+    found = samples(text, **SALES)
+    expected = {
+        "cc_contacts_blocked_total{reason=queue_full}": 1,
+        "cc_offers_declined_total{reason=no_answer}": 1,
+        "cc_offers_total": 1,
+        "cc_ring_seconds_total": 8,
+        "cc_rona_total": 1,
+        "cc_rona_excl_abandon_total": 1,
+        "cc_contacts_exited_total{reason=callback_accepted}": 1,
+        "cc_callbacks_requested_total": 1,
+        "cc_callbacks_attempted_total": 1,
+        "cc_callbacks_failed_total": 1,
+        "cc_callbacks_due": 1,
+        "cc_queue_oldest_callback_timestamp_seconds": START_MS / 1_000 + 100,
+        "cc_surveys_answered_total": 1,
+        "cc_csat_rated_total": 1,
+        "cc_csat_good_total": 1,
+        "cc_nps_rated_total": 1,
+        "cc_nps_promoters_total": 1,
+    }
+    assert found.items() >= expected.items()
+    assert {"cc_callbacks_overdue", "cc_callbacks_scheduled", "cc_nps_detractors_total"} & found.keys() == set()
+    assert samples(page(floor(happened), now_ms=ms(1_601)), **SALES)["cc_callbacks_overdue"] == 1
+    assert samples(page(floor(happened), now_ms=ms(699)), **SALES)["cc_callbacks_scheduled"] == 1
+
+
+def test_chats() -> None:
+    """Asked at 0, replied to at 40, asked again at 100; T of first responses is 60 s."""
+    said = [queued(0), message(0), answered(10), message(40, "agent"), message(100)]
+    found = samples(page(floor(said, "chat"), now_ms=ms(700)), queue="sales", channel="chat", site="riga")
+    expected = {
+        "cc_contacts_unanswered": 1,
+        "cc_queue_oldest_unanswered_timestamp_seconds": START_MS / 1_000 + 100,
+        "cc_replies_total": 1,
+        "cc_responses_total": 1,
+        "cc_reply_seconds_sum": 40,
+        "cc_first_response_seconds_count": 1,
+        "cc_frt_15m_seconds": 40,
+        "cc_avg_reply_time_15m_seconds": 40,
+    }
+    assert found.items() >= expected.items()
+
+
+def test_a_wrap_up_that_nobody_ends_is_counted_when_its_time_is_over() -> None:
+    """It ended at 72; ten minutes of wrap-up are waited for: at 600 it is in wrap-up, at 672 handled."""
+    rules = Book(default_rules, (Clause({"wrap_up": "event"}),), ruled)
+    merge = MergeState()
+    for record in partials.flush(folded([queued(0), answered(12), ended(72)], replace(FOREVER, rules=rules))):
+        merge.apply(("cc.calls", 0), record)
+    view = FloorView(tuple(merge.views()), recovering=False)
+    before, after = (samples(page(view, now_ms=ms(s)), **SALES) for s in (600, 672))
+    assert (before["cc_contacts_in_wrap_up"], before["cc_contacts_handled_total"]) == (1, 0)
+    assert "cc_acw_inferred_total" not in before
+    assert (after["cc_contacts_handled_total"], after["cc_acw_inferred_total"]) == (1, 1)
+    assert "cc_contacts_in_wrap_up" not in after
+
+
+def test_who_was_lost_waits_no_more() -> None:
+    found = samples(page(floor([started(0), queued(10)]), now_ms=ms(3_610)), **SALES)
+    assert (found["cc_contacts_waiting"], found["cc_contacts_lost_total"]) == (0, 1)
+    assert "cc_queue_oldest_contact_start_timestamp_seconds" not in found
+
+
+# ---------------------------------------------------------------- issues
+
+
+def test_contacts_by_issue() -> None:
+    about = [
+        queued(0, issue="billing", reason="late fee", c="a"),
+        queued(1, c="b"), classified(2, "billing", "late fee", c="b"),
+        queued(3, issue="order", c="d"),
+        queued(4, c="e"),
+    ]  # fmt: skip
+    found = samples(page(floor(about)), **SALES)
+    issues = {name: n for name, n in found.items() if name.startswith("cc_issue")}
+    assert issues == {
+        "cc_issue_contacts_total{issue_type=billing,issue_reason=late fee}": 2,
+        "cc_issue_contacts_total{issue_type=order,issue_reason=}": 1,
+    }
+    assert found["cc_contacts_offered_total"] == 4  # a view of an issue is no queue
+
+
+def test_of_too_many_issues_the_rarest_are_one_of_each_queue() -> None:
+    often = [queued(n, issue=f"i{n % MOST_ISSUES}", c=f"o{n}") for n in range(2 * MOST_ISSUES)]
+    rare = [queued(n, queue, issue=f"rare {n}", c=f"{queue}{n}") for queue in ("sales", "tech") for n in range(3)]
+    text = page(floor([*often, *rare]))
+    series = [name for name in samples(text) if name.startswith("cc_issue")]
+    assert len(series) == MOST_ISSUES + 2
+    for queue in ("sales", "tech"):
+        other = samples(text, queue=queue, channel="voice", site="riga", issue_type=OTHER, issue_reason=OTHER)
+        assert other == {"cc_issue_contacts_total": 3}
 
 
 def test_while_the_past_is_read_only_that_is_said() -> None:
@@ -244,11 +404,11 @@ def test_odd_names_are_escaped() -> None:
 def test_labels_are_few_and_name_no_person_and_no_contact() -> None:
     labels = {
         label
-        for family in text_string_to_metric_families(page(floor()))
+        for family in text_string_to_metric_families(page(floor([*DAY, queued(0, issue="billing", c="i")])))
         for sample in family.samples
         for label in sample.labels
     }
-    assert labels == {"queue", "channel", "site", "reason", "le", "topic", "partition"}
+    assert labels == {"queue", "channel", "site", "reason", "le", "topic", "partition", "issue_type", "issue_reason"}
 
 
 def test_promtool_accepts_the_page() -> None:
