@@ -46,6 +46,11 @@ class QueueView:
         """Return type and reason of the issue, where it is the view of one."""
         return self.key[2:]
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether all that was ever said of it was taken back, as of the unknown queue once the entry is known."""
+        return not (self.total or self.minutes or self.quarters or any(any(live) for live in self.live))
+
     def total_at(self, now_ms: int) -> Cells:
         """Return all sums but those that stand in the future: what time alone will bring if nothing forestalls it."""
         ahead = [pane for minute, pane in self.minutes.items() if minute > now_ms // MINUTE_MS]
@@ -194,8 +199,8 @@ class MergeState:
         return state
 
     def views(self) -> list[QueueView]:
-        """Return the views of all queues of this partition."""
-        return [state.view() for state in self.queues.values()]
+        """Return the views of all queues of this partition of which anything is known."""
+        return [view for state in self.queues.values() if not (view := state.view()).is_empty]
 
     def fresh_ms(self) -> int | None:
         """Return up to when the figures are complete: the oldest, over the sources, of newest event or caught up."""

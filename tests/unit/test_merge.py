@@ -129,6 +129,15 @@ def test_queues_are_kept_apart() -> None:
     assert {view.queue: view.total for view in state.views()} == {"sales": {OFFERED: 1}, "tech": {OFFERED: 7}}
 
 
+def test_a_queue_of_which_all_was_taken_back_is_not_shown() -> None:
+    """An answer came before the entry that says in which queue: until then it was of the unknown queue."""
+    state = merged(offered(1), said(NOBODY, part="live"), progress(), said({}, 5), progress(5))
+    assert state.views() == []
+    for step in (said(standing(waiting={span(5): 1}), 6, part="live"), progress(6)):
+        state.apply(SOURCE, step)
+    assert [view.queue for view in state.views()] == ["sales"]
+
+
 def test_a_view_never_changes() -> None:
     state = merged(offered(1), said(standing(waiting={span(5): 1}), part="live"), progress())
     before = sales(state)
@@ -214,9 +223,8 @@ def test_the_view_of_an_issue_says_whose_it_is() -> None:
 @pytest.mark.parametrize("gone", [NOBODY, {}])
 def test_nobody_is_left_of_a_source(gone: Cells | list[Live]) -> None:
     """Empty lists, or the empty body of a queue that its source does not know any more."""
-    state = merged(
-        said(standing(waiting={span(ms(0)): 1}), part="live"), progress(), said(gone, 5, part="live"), progress(5)
-    )
+    live = said(standing(waiting={span(ms(0)): 1}), part="live")
+    state = merged(offered(1), live, progress(), said(gone, 5, part="live"), progress(5))
     view = sales(state)
     assert view is not None
     assert [open_of(view, cell) for cell in range(LIVE)] == [[]] * LIVE
