@@ -6,8 +6,8 @@ one. So each contribution stands once, and the sum over all is the total since t
 Live cells stand beside the panes by their span.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from models import measures
@@ -74,13 +74,13 @@ class QueuePanes:
         self.changed_rest = True
         return self.rest
 
-    def retire(self) -> None:
-        """Move the panes that have left their tier into the coarser one."""
-        for minute in [held for held in self.minutes if held < self._horizon.minute]:
+    def retire(self, before: Horizon) -> None:
+        """Move the panes that have left their tier into the coarser one; `before` was the horizon so far."""
+        for minute in _passed(self.minutes, before.minute, self._horizon.minute):
             accumulate(self.older(minute * MINUTE_MS), self.minutes.pop(minute))
             self.changed_minutes.pop(minute, None)
             self.retired_minutes.add(minute)
-        for quarter in [held for held in self.quarters if held < self._horizon.quarter]:
+        for quarter in _passed(self.quarters, before.quarter, self._horizon.quarter):
             accumulate(self.rest, self.quarters.pop(quarter))
             self.changed_quarters.add(quarter)
             self.changed_rest = True
@@ -112,6 +112,13 @@ class QueuePanes:
             else:
                 cells = self.quarters.get(int(start_ms) // QUARTER_MS, {})
         return {cell: n for cell, n in cells.items() if n}
+
+
+def _passed(held: Mapping[int, Cells], first: int, end: int) -> list[int]:
+    """Return which of the numbers `[first, end)` are held; none before them is."""
+    if end - first < len(held):
+        return [number for number in range(first, end) if number in held]
+    return [number for number in held if number < end]
 
 
 class Panes:
@@ -156,11 +163,12 @@ class Panes:
     def advance(self, newest_ms: int) -> None:
         """Let panes leave their tiers by the newest event time."""
         horizon, retention = self._horizon, self._retention
+        before = replace(horizon)
         horizon.minute = (newest_ms - retention.minutes_ms) // MINUTE_MS
         if retention.quarters_ms is not None:
             horizon.quarter = (newest_ms - retention.quarters_ms) // QUARTER_MS
         for panes in self.queues.values():
-            panes.retire()
+            panes.retire(before)
 
     def collect(self) -> Iterator[tuple[Key, str]]:
         """Yield the parts that changed since the last call."""

@@ -93,7 +93,7 @@ class PartitionState:
         self.unsent: set[tuple[Key, str]] = set()  # parts that were in flight when the state was saved
         self._decode = decode
         self.panes = Panes(self.settings.retention)
-        self._ended: dict[int, list[str]] = {}  # end of the minute of `newest` when it ended -> ids
+        self._ended: dict[int, list[str]] = {}  # when to see whether they can be put away -> ids
         self._minute_end = 0  # of the minute that `newest` is in, ms
         self._quarter = 0  # that `newest` is in
 
@@ -173,10 +173,9 @@ class PartitionState:
         self._minute_end = (self.newest // MINUTE_MS + 1) * MINUTE_MS
         self.panes.advance(self.newest)
         for ended_before in [minute_end for minute_end in self._ended if minute_end <= self.newest]:
-            quiet = ended_before < self.newest - QUIET_MS
-            still_open = [name for name in self._ended.pop(ended_before) if not self._finish(name, quiet)]
+            still_open = [name for name in self._ended.pop(ended_before) if not self._finish(name)]
             if still_open:
-                self._ended[ended_before] = still_open
+                self._ended.setdefault(self._minute_end + QUIET_MS, []).extend(still_open)
         if self.newest // QUARTER_MS > self._quarter:
             self._quarter = self.newest // QUARTER_MS
             self._put_silent_away()
@@ -194,21 +193,23 @@ class PartitionState:
         self.contacts[contact_id] = contact
         return contact
 
-    def _finish(self, contact_id: str, quiet: bool) -> bool:
+    def _finish(self, contact_id: str) -> bool:
         """Put a contact away unless more is to come of it; return False where that must be asked again."""
         contact = self.contacts.get(contact_id)
         if contact is None:
             return True
-        contact.wake(self.blank())
-        if contact.ended and contact.legs and not quiet:
+        if contact.last_at == ASLEEP:
+            contact.wake(self.blank())
+        if contact.ended and contact.legs and contact.last_at > self.newest - QUIET_MS:
             return False
         if contact.ended:
             self._put_away(contact_id, contact)
         return True
 
     def _put_silent_away(self) -> None:
+        by = self.blank()
         for contact_id, contact in list(self.contacts.items()):
-            contact.wake(self.blank())
+            contact.wake(by)
             if contact.last_at < self.newest - SILENT_MS:
                 self._put_away(contact_id, contact)
 
