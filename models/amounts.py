@@ -162,23 +162,31 @@ class AmountsReader:
         return ()
 
     def add_open(self, found: Amounts, opened: Open, now_ms: int, from_ms: int, to_ms: int) -> Amounts:
-        """Add what still waits at `now_ms`, or was lost by then, and belongs to `[from_ms, to_ms)`."""
-        for entered, expires, n in opened(measures.WAITING):
-            if entered > now_ms:
-                continue
-            passed_ms = self.goals.passed_ms(entered, min(now_ms, expires))
-            if passed_ms is not None and from_ms <= passed_ms < to_ms:
-                found["passing"] += n
-            if expires <= now_ms:
-                found["lost"] += n if from_ms <= expires < to_ms else 0
-                found["cohort_lost"] += n if from_ms <= entered < to_ms else 0
-            elif from_ms <= entered < to_ms:
-                found["cohort_waiting"] += n
-                found["w_in" if self.goals.is_within(entered, now_ms) else "w_out"] += n
-        for since, _, n in opened(measures.NO_RESPONSE):
-            if from_ms <= since < to_ms and now_ms - since > 1_000 * self.goals.first_response_s:
-                found["response_overdue"] += n
-        return found
+        """Add what stands open (see the function `add_open`)."""
+        return add_open(found, opened, lambda _: self.goals, now_ms, from_ms, to_ms)
+
+
+def add_open(
+    found: Amounts, opened: Open, goals_at: Callable[[int], Goals], now_ms: int, from_ms: int, to_ms: int
+) -> Amounts:
+    """Add what still waits at `now_ms`, or was lost by then, and belongs to `[from_ms, to_ms)`, by the goals of its entry."""
+    for entered, expires, n in opened(measures.WAITING):
+        if entered > now_ms:
+            continue
+        goals = goals_at(entered)
+        passed_ms = goals.passed_ms(entered, min(now_ms, expires))
+        if passed_ms is not None and from_ms <= passed_ms < to_ms:
+            found["passing"] += n
+        if expires <= now_ms:
+            found["lost"] += n if from_ms <= expires < to_ms else 0
+            found["cohort_lost"] += n if from_ms <= entered < to_ms else 0
+        elif from_ms <= entered < to_ms:
+            found["cohort_waiting"] += n
+            found["w_in" if goals.is_within(entered, now_ms) else "w_out"] += n
+    for since, _, n in opened(measures.NO_RESPONSE):
+        if from_ms <= since < to_ms and now_ms - since > 1_000 * goals_at(since).first_response_s:
+            found["response_overdue"] += n
+    return found
 
 
 def summed(several: Iterable[Amounts]) -> Amounts:

@@ -62,7 +62,7 @@ class OpenHours:
     """Of seven days, Monday first; the spans in order and apart."""
     holidays: str | None = None
     closed: frozenset[date] = frozenset()
-    open: Mapping[date, tuple[Span, ...]] = field(default_factory=dict)
+    open: Mapping[date, tuple[Span, ...]] = field(default_factory=dict, hash=False)
     _years: dict[int, _Year] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def open_ms(self, start_ms: int, end_ms: int) -> int:

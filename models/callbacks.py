@@ -21,7 +21,7 @@ from models.measures import (
 )
 from models.more import Callback, more_of
 from models.places import begin, key_of
-from models.span import end_of, span
+from models.span import span
 from models.visits import settle
 
 if TYPE_CHECKING:
@@ -34,12 +34,12 @@ def requested(contact: "Contact", fact: Fact, out: Contribution) -> bool:
     owed = more.callback
     begin(contact, at)
     if owed is None:
-        owed = more.callback = Callback(key_of(contact, None, None, out), at, 0)
+        owed = more.callback = Callback(key_of(contact, None, None, out), at, at)
         out.counted.append((owed.key, at, ((CALLBACKS_REQUESTED, 1),), 1))
     else:
         out.opened.append((owed.key, CALLBACKS, owed.span, -1))
-    due_s = max(0, (due_at or at) - owed.at + 999) // 1_000
-    owed.span = span(owed.at, due_s)
+    owed.due_at = due_at or at
+    owed.span = span(owed.at, max(0, owed.due_at - owed.at + 999) // 1_000)
     out.opened.append((owed.key, CALLBACKS, owed.span, 1))
     return True
 
@@ -51,7 +51,7 @@ def attempted(contact: "Contact", fact: Fact, out: Contribution) -> bool:
     ending = CALLBACKS_CONNECTED if result == "connected" else CALLBACKS_FAILED
     out.counted.append((key, at, ((CALLBACKS_ATTEMPTED, 1), (ending, 1)), 1))
     if owed is not None and result == "connected":
-        late_ms = max(0, at - end_of(owed.span))
+        late_ms = max(0, at - owed.due_at)
         made = (CALLBACKS_MADE, 1), (CALLBACK_WAIT_MS, at - owed.at), (CALLBACK_DELAY + bucket_of(late_ms), 1)
         out.counted.append((key, at, made, 1))
         give_up(contact, out)

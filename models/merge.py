@@ -64,10 +64,10 @@ class QueueView:
         first, last = window_start_ms(now_ms, minutes) // MINUTE_MS, now_ms // MINUTE_MS
         return [self.minutes[minute] for minute in range(first, last + 1) if minute in self.minutes]
 
-    def quarter(self, start_ms: int) -> Cells:
-        """Return the sums of the quarter of an hour that starts at `start_ms`."""
+    def quarter(self, start_ms: int, now_ms: int = 1 << 62) -> Cells:
+        """Return the sums of the quarter of an hour that starts at `start_ms`, but those ahead of now (see `total_at`)."""
         quarter = start_ms // QUARTER_MS
-        inside = range(quarter * 15, quarter * 15 + 15)
+        inside = range(quarter * 15, min(quarter * 15 + 15, now_ms // MINUTE_MS + 1))
         panes = [self.minutes[minute] for minute in inside if minute in self.minutes]
         return _sum([*panes, self.quarters.get(quarter, {})])
 

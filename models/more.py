@@ -28,19 +28,21 @@ class Chat(msgspec.Struct, gc=False):
 
 
 class Callback(msgspec.Struct, gc=False):
-    """A callback that is owed; `span` is from the request until it is due."""
+    """A callback that is owed; `span` is from the request until it is due, in whole seconds. Times in ms."""
 
     key: Key
     at: int
-    span: int
+    due_at: int
+    span: int = 0
 
 
 class Survey(msgspec.Struct, gc=False):
-    """One survey of a contact: where it was offered last, and the answer that stands, as it is counted."""
+    """One survey of a contact: where it was offered last, and the answer that stands and to which offer it is, as counted."""
 
     name: str | None
     offered: tuple[Key, int] | None = None
     answer: tuple[Key, int, Cells] | None = None
+    answered: tuple[Key, int] | None = None
 
 
 class More(msgspec.Struct, gc=False):

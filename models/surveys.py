@@ -3,7 +3,7 @@
 Steps of the record (models/contact.py), as in models/visits.py.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from models.book import Key
 from models.contribution import Cells, Contribution
@@ -28,6 +28,8 @@ from models.places import key_of, people_of
 
 if TYPE_CHECKING:
     from models.contact import Contact
+
+_ANSWERED: Final[Cells] = ((COHORT_SURVEYS_ANSWERED, 1),)
 
 
 def _of(contact: "Contact", name: str | None) -> Survey:
@@ -64,8 +66,11 @@ def rated(contact: "Contact", fact: Fact, out: Contribution) -> bool:
     survey = _of(contact, name)
     if survey.answer is not None:
         out.counted.append((*survey.answer, -1))
-    elif survey.offered is not None:
-        out.counted.append((*survey.offered, ((COHORT_SURVEYS_ANSWERED, 1),), 1))
+    if survey.answered is not None:
+        out.counted.append((*survey.answered, _ANSWERED, -1))
+    if survey.offered is not None:
+        out.counted.append((*survey.offered, _ANSWERED, 1))
+    survey.answered = survey.offered
     survey.answer = _key(contact, agent, queue, out), at, _cells(fact)
     out.counted.append((*survey.answer, 1))
     return True
