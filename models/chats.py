@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from models.contact import Contact
 
 
-def _of(contact: "Contact") -> Chat:
+def chat_of(contact: "Contact") -> Chat:
+    """Return the conversation that goes on, else a new one."""
     more = more_of(contact)
     if more.chat is None:
         more.chat = Chat()
@@ -42,8 +43,9 @@ def _of(contact: "Contact") -> Chat:
 
 def entered(contact: "Contact", at: int, out: Contribution) -> None:
     """Count the chat in the queue that it enters."""
-    chat = _of(contact)
+    chat = chat_of(contact)
     if not chat.queued and chat.bot_first and not chat.responded:
+        _respond(chat, out)  # who was in a queue before waits there no more
         chat.due_at = at
     chat.queued = True
     _place(contact, chat, out)
@@ -64,7 +66,7 @@ def _place(contact: "Contact", chat: Chat, out: Contribution) -> None:
 
 def message(contact: "Contact", fact: Fact, out: Contribution) -> bool:
     at, by = fact[0], fact[5]
-    chat = _of(contact)
+    chat = chat_of(contact)
     if by == "bot":
         chat.bot_first |= not chat.queued
     elif by == "customer":

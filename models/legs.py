@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from models.book import Key
-from models.chats import closed
+from models.chats import chat_of, closed
 from models.contribution import Cells, Contribution
 from models.facts import Fact
 from models.histogram import bucket_of
@@ -88,8 +88,8 @@ def answered(contact: "Contact", fact: Fact, out: Contribution) -> bool:
         stop_ringing_at(contact, agent, at, out)
     if primary and contact.entry is not MET:
         settle(contact, at, True, out)
-    if role != "consult" and contact.more is not None and contact.more.chat is not None:
-        contact.more.chat.served = True
+    if out.chats and role != "consult":
+        chat_of(contact).served = True
     if contact.key is None and queue is not None:
         contact.key = key
     leg = leg_of(contact, agent) if contact.legs else None
@@ -126,7 +126,7 @@ def held(contact: "Contact", fact: Fact, _out: Contribution) -> bool:
 def resumed(contact: "Contact", fact: Fact, _out: Contribution) -> bool:
     at, agent = fact[0], fact[5]
     for leg in contact.legs:
-        if leg.held_at is not None and (agent is None or leg.agent == agent):
+        if leg.held_at is not None and (leg.agent == agent if agent is not None else not leg.consult):
             leg.hold_ms += at - leg.held_at
             leg.held_at = None
             return True
