@@ -15,7 +15,7 @@ from prometheus_client.core import Metric as Family
 from prometheus_client.registry import Collector
 
 from models import catalogue, live, measures
-from models.amounts import Amounts, summed
+from models.amounts import Amounts, add_open, summed
 from models.book import Book
 from models.catalogue import BY_NAME, METRICS
 from models.goals import Goals
@@ -183,9 +183,11 @@ class FloorCollector(Collector):
         parts = []
         for minute_ms in range(start_ms, end_ms, MINUTE_MS):
             goals = self._goals.of(queue.key, minute_ms)
-            found = reader.sum([queue.minutes.get(minute_ms // MINUTE_MS, {})], goals)
-            parts.append(reader.of(goals).add_open(found, queue.open, now_ms, minute_ms, minute_ms + MINUTE_MS))
-        return summed(parts)
+            if (pane := queue.minutes.get(minute_ms // MINUTE_MS)) is not None:
+                parts.append(reader.sum([pane], goals))
+        return add_open(
+            summed(parts), queue.open, lambda at_ms: self._goals.of(queue.key, at_ms), now_ms, start_ms, end_ms
+        )
 
     def _add_issues(self, families: "_Families", issues: list[QueueView]) -> None:
         """Count contacts by issue; of too many the rarest are one."""

@@ -13,7 +13,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from models import catalogue, live, measures
-from models.amounts import Amounts, AmountsReader, summed
+from models.amounts import Amounts, AmountsReader, add_open, summed
 from models.book import Book, Key
 from models.business_days import BusinessDays
 from models.errors import ConfigError
@@ -114,9 +114,9 @@ class Report:
         """Yield a row for each interval of each queue and channel in which something happened or stood open."""
         for (start_ms, end_ms), opened in zip(self._recorded.intervals, self._recorded.open_at, strict=False):
             for view in self._views:
-                cells = _cells(view, start_ms, end_ms)
+                cells = self._cells(view, start_ms, end_ms)
                 standing = opened.get(view.key)
-                if cells or standing is not None:
+                if cells or standing is not None or self._loses(view, start_ms, end_ms):
                     found = self._amounts(view, start_ms, end_ms)
                     yield {
                         "queue": view.queue,
@@ -133,7 +133,7 @@ class Report:
         each: dict[Key, tuple[Amounts, Cells]] = {}
         rows = []
         for view in self._views:
-            cells = view.total_at(self._recorded.now_ms) if self._frame.whole else _cells(view, start_ms, end_ms)
+            cells = view.total_at(self._recorded.now_ms) if self._frame.whole else self._cells(view, start_ms, end_ms)
             each[view.key] = self._amounts(view, start_ms, end_ms), cells
             figures = self._figures(*each[view.key], standing.get(view.key), self._goals.of(view.key, start_ms))
             rows.append({"queue": view.queue, "channel": view.channel, **figures})
@@ -155,7 +155,7 @@ class Report:
 
     def _issue(self, view: QueueView) -> Row:
         start_ms, end_ms = self._reported
-        cells = view.total_at(self._recorded.now_ms) if self._frame.whole else _cells(view, start_ms, end_ms)
+        cells = view.total_at(self._recorded.now_ms) if self._frame.whole else self._cells(view, start_ms, end_ms)
         goals = self._goals.of(view.key[:2], start_ms)
         found = self._reader(goals).read(cells)
         names = {
@@ -184,13 +184,32 @@ class Report:
         now_ms = self._recorded.now_ms
         if self._goals.same_throughout(view.key):
             reader = self._reader(self._goals.of(view.key, start_ms))
-            return reader.add_open(reader.read(_cells(view, start_ms, end_ms)), view.open, now_ms, start_ms, end_ms)
+            return reader.add_open(
+                reader.read(self._cells(view, start_ms, end_ms)), view.open, now_ms, start_ms, end_ms
+            )
         parts = []
         for quarter_ms in _quarters(view, start_ms, end_ms):
             reader = self._reader(self._goals.of(view.key, quarter_ms))
-            found = reader.read(view.quarter(quarter_ms))
-            parts.append(reader.add_open(found, view.open, now_ms, quarter_ms, quarter_ms + QUARTER_MS))
-        return summed(parts)
+            parts.append(reader.read(view.quarter(quarter_ms, now_ms)))
+        return add_open(
+            summed(parts), view.open, lambda at_ms: self._goals.of(view.key, at_ms), now_ms, start_ms, end_ms
+        )
+
+    def _cells(self, view: QueueView, start_ms: int, end_ms: int) -> Cells:
+        """Return the sums of whole quarters of an hour, up to now."""
+        if end_ms - start_ms > 200 * QUARTER_MS:
+            quarters: Iterable[int] = _quarters(view, start_ms, end_ms)
+        else:
+            quarters = range(start_ms, end_ms, QUARTER_MS)
+        total: Cells = {}
+        for quarter_ms in quarters:
+            accumulate(total, view.quarter(quarter_ms, self._recorded.now_ms))
+        return total
+
+    def _loses(self, view: QueueView, start_ms: int, end_ms: int) -> bool:
+        """Tell whether anybody is lost in `[start_ms, end_ms)`, of whom nothing stands in the panes yet."""
+        until_ms = min(end_ms, self._recorded.now_ms + 1)
+        return any(start_ms <= expires < until_ms for _, expires, _ in view.open(measures.WAITING))
 
     def _reader(self, goals: Goals) -> AmountsReader:
         reader = self._readers.get(goals)
@@ -225,18 +244,6 @@ def first_ms(views: Sequence[QueueView]) -> int | None:
         for start, _, _ in view.open(cell)
     ]
     return min(starts, default=None)
-
-
-def _cells(view: QueueView, start_ms: int, end_ms: int) -> Cells:
-    """Return the sums of whole quarters of an hour."""
-    if end_ms - start_ms > 200 * QUARTER_MS:
-        quarters: Iterable[int] = _quarters(view, start_ms, end_ms)
-    else:
-        quarters = range(start_ms, end_ms, QUARTER_MS)
-    total: Cells = {}
-    for quarter_ms in quarters:
-        accumulate(total, view.quarter(quarter_ms))
-    return total
 
 
 def iso(at_ms: int) -> str:

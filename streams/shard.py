@@ -5,8 +5,9 @@ against what it read: the parts of its panes, and what stood open at the ends of
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -138,10 +139,14 @@ class _History:
             self._next += 1
         found = {}
         for key, cells in self._open.items():
-            if any(cells.values()):
-                found[key] = live.of_queue(lambda cell, cells=cells: _spans(cells[cell]), at_ms, goals.of(key, at_ms))  # type: ignore[misc]
+            figures = live.of_queue(partial(_spans, cells), at_ms, goals.of(key, at_ms))
+            if figures != _NOTHING:  # who was lost is still among the open, with a span that is over
+                found[key] = figures
         return found
 
 
-def _spans(spans: dict[int, int]) -> list[tuple[int, int, int]]:
-    return [(start_of(span), end_of(span), n) for span, n in spans.items()]
+_NOTHING: Final = LiveFigures()
+
+
+def _spans(open_now: Mapping[int, Mapping[int, int]], cell: int) -> list[tuple[int, int, int]]:
+    return [(start_of(span), end_of(span), n) for span, n in open_now.get(cell, {}).items()]

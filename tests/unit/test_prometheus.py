@@ -246,6 +246,7 @@ def test_a_window_is_read_by_the_goals_of_its_quarters() -> None:
     found = samples(page(floor(), book), **SALES)
     assert (found["cc_contacts_answered_in_threshold_15m"], found["cc_sl_v1_15m_ratio"]) == (2, 2 / 3)
     assert found["cc_service_level_threshold_seconds"] == 30
+    assert found["cc_service_level_live_15m_ratio"] == 2 / 6
     always = samples(page(floor(), Goals(threshold_s=30)), **SALES)
     assert always["cc_contacts_answered_in_threshold_15m"] == 3
 
