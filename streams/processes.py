@@ -13,6 +13,7 @@ from zlib import crc32
 import msgspec
 
 from models.book import Book, Key
+from models.errors import FloorpulseError
 from models.goals import Goals
 from models.live import LiveFigures, of_all
 from models.partials import Partial, Progress, Source
@@ -119,17 +120,33 @@ class _Other:
             self._send()
 
     def _send(self) -> None:
-        self._pipe.send((None, (self._numbers, self._lines)))
+        self._say(None, (self._numbers, self._lines))
         self._numbers, self._lines = [], []
+
+    def _say(self, question: str | None, arguments: tuple[Any, ...]) -> None:
+        try:
+            self._pipe.send((question, arguments))
+        except OSError:
+            raise self._ended() from None
+
+    def _ended(self) -> FloorpulseError:
+        self._process.join(timeout=5)
+        return FloorpulseError(
+            f"a process of the replay ended with exit code {self._process.exitcode}; "
+            "where memory ran out, fewer of them need less (--processes)"
+        )
 
     def ask(self, question: str, arguments: tuple[Any, ...]) -> None:
         """Ask it something; `answer` waits for what it says."""
         self._send()
-        self._pipe.send((question, arguments))
+        self._say(question, arguments)
 
     def answer(self) -> Any:
-        """Return its answer; raises what it raised."""
-        found = self._pipe.recv()
+        """Return its answer; raises what it raised, and `FloorpulseError` where the process is no more."""
+        try:
+            found = self._pipe.recv()
+        except (EOFError, OSError):
+            raise self._ended() from None
         if isinstance(found, BaseException):
             raise found
         return found
