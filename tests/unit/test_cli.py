@@ -1,4 +1,4 @@
-"""The commands that need nothing but the core: metrics and config."""
+"""The commands that need no Kafka: metrics, config and replay."""
 
 import json
 import tomllib
@@ -96,3 +96,102 @@ def test_an_unknown_variable_is_refused() -> None:
     assert done.stderr == (
         "floorpulse: environment: FLOORPULSE_SIDE: unknown variable, the closest known: FLOORPULSE_SITE (got 'riga')\n"
     )
+
+
+# ---------------------------------------------------------------- replay
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Path:
+    """Three calls around the night in Zurich in which the clock goes forward; each waits 10 s."""
+    # Each line is one of two events of a call, entry and answer, in seconds since 2024-03-30T23:00Z, midnight there.
+    file = tmp_path / "night.jsonl"
+    with file.open("w") as out:
+        for n, entry_s in enumerate((-1, 0, 23 * 3_600 - 60)):
+            at, c = (1_711_839_600 + entry_s) * 1_000, f"c{n}"
+            for event in (
+                {"type": "call.queued", "id": f"{c}q", "at": at, "contact_id": c, "queue": f"sales-{n % 2}"},
+                {"type": "call.answered", "id": f"{c}a", "at": at + 10_000, "contact_id": c, "agent": "ann"},
+            ):
+                out.write(json.dumps(event) + "\n")
+    return file
+
+
+@pytest.fixture
+def zurich(tmp_path: Path) -> Path:
+    file = tmp_path / "zurich.toml"
+    file.write_text(
+        'zone = "Europe/Zurich"\n[groups]\nsales = ["sales-*"]\n[[queues]]\nqueue = "sales-1"\nthreshold_s = 9\n'
+    )
+    return file
+
+
+def test_days_of_the_zone_of_the_settings(recorded: Path, zurich: Path) -> None:
+    """31 March has 23 hours; the first call is of the day before, and 10 s are too long for sales-1."""
+    done = run("replay", str(recorded), "--settings", str(zurich), "--interval", "1d", "--json")
+    assert (done.exit_code, done.stderr) == (0, "")
+    found = json.loads(done.stdout)
+    days = [(one["queue"], one["interval_start"], one["interval_seconds"], one["offered"]) for one in found["rows"]]
+    assert days == [
+        ("sales-0", "2024-03-29T23:00:00.000Z", 86_400, 1),
+        ("sales-0", "2024-03-30T23:00:00.000Z", 82_800, 1),
+        ("sales-1", "2024-03-30T23:00:00.000Z", 82_800, 1),
+    ]
+    group = next(one for one in found["totals"] if one.get("group") == "sales")
+    assert (group["queue"], group["channel"], group["offered"], group["service_level"]) == ("sales", None, 3, 2 / 3)
+
+
+def test_the_day_that_was_asked_for(recorded: Path, zurich: Path) -> None:
+    limits = ("--from", "2024-03-31T00:00+01:00", "--to", "2024-04-01T00:00+02:00")
+    done = run("replay", str(recorded), "--settings", str(zurich), "--interval", "1d", *limits, "--json")
+    assert json.loads(done.stdout)["totals"][-1]["offered"] == 2
+    wrong = run("replay", str(recorded), "--settings", str(zurich), "--interval", "1d", "--from", "2024-03-31")
+    assert wrong.exit_code == 2
+    assert wrong.stderr == (
+        "floorpulse: --from 2024-03-31T00:00:00.000Z: not the start of an interval of 1440 minutes (Europe/Zurich)\n"
+    )
+
+
+def test_as_it_was_known_then(recorded: Path) -> None:
+    done = run("replay", str(recorded), "--as-of", "2024-03-30T23:00:05Z", "--json")
+    everything = json.loads(done.stdout)["totals"][-1]
+    assert (everything["offered"], everything["answered"], everything["waiting"]) == (2, 0, 2)
+
+
+def test_the_table_names_groups_and_all(recorded: Path, zurich: Path) -> None:
+    done = run("replay", str(recorded), "--settings", str(zurich))
+    heads = [line.split()[:3] for line in done.stdout.splitlines() if line.strip()]
+    assert ["sales", "group", "3"] in heads
+    assert ["all", "3", "3"] in heads
+
+
+def test_in_several_processes_it_is_the_same(recorded: Path, zurich: Path) -> None:
+    once, twice = (run("replay", str(recorded), "--settings", str(zurich), "--json", "--processes", n) for n in "12")
+    assert once.exit_code == twice.exit_code == 0
+    assert once.stdout == twice.stdout
+
+
+def test_too_many_lines_that_are_no_events(recorded: Path) -> None:
+    """One of seven is 14.29 %."""
+    with recorded.open("a") as out:
+        out.write("nonsense\n")
+    for allowed, code in (("15", 0), ("14", 3)):
+        done = run("replay", str(recorded), "--json", "--max-invalid", allowed)
+        assert done.exit_code == code
+        assert f"{recorded}:7: not JSON: " in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("gone.jsonl",), 2, "floorpulse: gone.jsonl: cannot be read: No such file or directory"),
+        (("a.jsonl", "--interval", "7m"), 2, "'7m' is not one of '15m', '30m', '1h', '1d'"),
+        (("a.jsonl", "--from", "noon"), 2, "'noon' is no time, allowed: "),
+        (("a.jsonl", "--processes", "0"), 2, "0 is not in the range 1<=x<=64"),
+        ((), 2, "Missing argument 'PATH...'"),
+    ],
+)
+def test_a_replay_that_cannot_be(arguments: tuple[str, ...], code: int, words: str) -> None:
+    done = run("replay", *arguments)
+    assert done.exit_code == code
+    assert words in done.stderr

@@ -23,16 +23,23 @@ if sys.version_info >= (3, 14):
 else:
     from backports.zstd import compress
 
-from models.catalogue import METRICS, Goals
+from models.catalogue import METRICS
 from models.codec import encode
 from models.errors import ConfigError
-from models.events import ContactEvent
-from models.partition import Counts, Letter
+from models.events import ContactEvent, Prefix
+from models.partition import Letter
 from models.settings import Settings
 from streams.cli import Moment
-from streams.replay import Replay, open_events, run_replay
+from streams.recordings import open_events
+from streams.replay import Replay, run_replay
 from streams.report import Frame
-from tests.unit.builders import START_MS, answered, ended, ms, queued
+from tests.unit.builders import (
+    START_MS,
+    answered,
+    ended,
+    ms,
+    queued,
+)
 
 DAY: list[ContactEvent] = [
     queued(0, c="a"), answered(10, c="a"), ended(70, c="a"),
@@ -43,22 +50,35 @@ DAY: list[ContactEvent] = [
 FIRST, SECOND, THIRD, FOURTH = (f"2024-06-10T06:{minute}:00.000Z" for minute in ("00", "15", "30", "45"))
 
 
-def lines(events: Iterable[ContactEvent] = DAY) -> list[bytes]:
-    return [encode("call", event) + b"\n" for event in events]
+NO_COUNTS = dict.fromkeys(("events", "duplicates", "late", "invalid", "orphans", "lost"), 0)
+WHOLE = Frame()
+
+
+def lines(events: Iterable[ContactEvent] = DAY, prefix: Prefix = "call") -> list[bytes]:
+    return [encode(prefix, event) + b"\n" for event in events]
+
+
+def settings(**said: Any) -> Settings:
+    return Settings.model_validate(said)
 
 
 def replay_of(
-    *files: Iterable[bytes], goals: Goals | None = None, frame: Frame | None = None, as_of_ms: int | None = None
+    *files: Iterable[bytes], said: Settings | None = None, frame: Frame = WHOLE, as_of_ms: int | None = None
 ) -> tuple[Replay, list[tuple[str, Letter]]]:
+    """Return the replay of files, and the lines that it refused, by file and line."""
     refused: list[tuple[str, Letter]] = []
-    replay = Replay(goals or Goals(), lambda where, letter: refused.append((where, letter)), frame or Frame(), as_of_ms)
+
+    def refuse(name: str, line: int, letter: Letter) -> None:
+        refused.append((f"{name}:{line}", letter))
+
+    replay = Replay(said or Settings(), refuse, frame, as_of_ms)
     for number, file in enumerate(files):
         replay.read(f"file{number}", file)
     return replay, refused
 
 
-def report(events: Iterable[ContactEvent] = DAY) -> dict[str, Any]:
-    return replay_of(lines(events))[0].report()
+def report(events: Iterable[ContactEvent] = DAY, frame: Frame = WHOLE, **said: Any) -> dict[str, Any]:
+    return replay_of(lines(events), said=settings(**said), frame=frame)[0].report()
 
 
 def row(rows: list[dict[str, Any]], queue: str, start: str) -> dict[str, Any]:
@@ -76,10 +96,10 @@ def total(figures: dict[str, Any], queue: str | None) -> dict[str, Any]:
 
 def test_the_shape_of_a_report() -> None:
     found = report()
-    assert list(found) == ["as_of", "rows", "totals", "quality"]
+    assert list(found) == ["as_of", "rows", "totals", "issues", "quality"]
     assert found["as_of"] == "2024-06-10T06:50:00.000Z"
-    assert found["quality"] == {"events": 8, "duplicates": 0, "late": 0, "invalid": 0}
-    figures = {metric.name for metric in METRICS} | {"service_level"}
+    assert found["quality"] == NO_COUNTS | {"events": 8}
+    figures = {metric.name for metric in METRICS}
     assert all(
         set(one) == figures | {"queue", "channel", "interval_start", "interval_seconds"} for one in found["rows"]
     )
@@ -171,7 +191,7 @@ def test_any_order_and_any_number_of_files_give_the_same_figures() -> None:
 def test_history_reaches_back_as_far_as_it_likes() -> None:
     """No event is late, and no interval is given up, here over ten days."""
     found = report([queued(10 * 86_400, c="z"), *DAY])
-    assert found["quality"] == {"events": 9, "duplicates": 0, "late": 0, "invalid": 0}
+    assert found["quality"] == NO_COUNTS | {"events": 9, "lost": 1}  # d, whose end was never told
     assert row(found["rows"], "sales", FIRST)["asa"] == 10.0
 
 
@@ -193,18 +213,19 @@ def test_refused_lines_are_named_by_file_and_line_and_counted() -> None:
         ("file1:1", "json"),
         ("file1:3", "type"),
     ]
-    assert replay.counts == Counts(events=3, duplicates=0, late=0, invalid=3)
+    assert replay.report()["quality"] == NO_COUNTS | {"events": 3, "invalid": 3}
 
 
 @pytest.mark.parametrize("end", [[b"\n"], [b"\n", b"\n", b" \r\n"]])
 def test_blank_lines_are_passed_over_also_at_the_end_of_a_file(end: list[bytes]) -> None:
     replay, refused = replay_of([*lines(), *end], [b"nonsense\n", *lines([queued(1, c="e")])])
     assert [where for where, _ in refused] == ["file1:1"]
-    assert replay.counts == Counts(events=9, invalid=1)
+    assert replay.report()["quality"] == NO_COUNTS | {"events": 9, "invalid": 1}
 
 
 def test_duplicates_are_counted() -> None:
-    assert replay_of(lines(), lines())[0].counts == Counts(events=16, duplicates=8)
+    found = replay_of(lines(), lines())[0].report()
+    assert found["quality"] == NO_COUNTS | {"events": 16, "duplicates": 8}
 
 
 # ---------------------------------------------------------------- files
@@ -217,10 +238,10 @@ def test_a_file_a_packed_file_and_standard_input(
     plain.write_bytes(b"".join(lines(DAY[:3])))
     packed.write_bytes(gzip.compress(b"".join([*lines(DAY[3:6]), b"nonsense\n"])))
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"".join(lines(DAY[6:])))))
-    run_replay([str(plain), str(packed), "-"], Settings(), as_json=True)
+    run_replay([str(plain), str(packed), "-"], Settings(), as_json=True, frame=WHOLE)
     out, err = capfdbinary.readouterr()
     found = json.loads(out)
-    assert found["quality"] == {"events": 8, "duplicates": 0, "late": 0, "invalid": 1}
+    assert found["quality"] == NO_COUNTS | {"events": 8, "invalid": 1}
     assert {name: found[name] for name in ("rows", "totals")} == {name: report()[name] for name in ("rows", "totals")}
     assert err.decode().startswith(f"{packed}:4: not JSON: ")
 
@@ -228,12 +249,12 @@ def test_a_file_a_packed_file_and_standard_input(
 def test_the_table_shows_the_totals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "day.jsonl"
     file.write_bytes(b"".join(lines()))
-    run_replay([str(file)], Settings(), as_json=False)
+    run_replay([str(file)], Settings(), as_json=False, frame=WHOLE)
     out = [line.split() for line in capsys.readouterr().out.splitlines() if line.strip()]
     assert out[0] == ["Figures", "up", "to", "2024-06-10T06:50:00.000Z"]
-    assert ["sales", "voice", "3", "2", "1", "0", "66.7%", "15.0", "343.3", "60.0"] in out  # (10 + 20 + 1000) ÷ 3
-    assert ["tech", "voice", "1", "0", "0", "0", "–", "–", "–", "–"] in out
-    assert ["all", "4", "2", "1", "0", "66.7%", "15.0", "343.3", "60.0"] in out
+    assert ["sales", "voice", "3", "2", "1", "0", "66.7%", "15.0", "343.3", "60.0", "–"] in out  # (10 + 20 + 1000) ÷ 3
+    assert ["tech", "voice", "1", "0", "0", "0", "–", "–", "–", "–", "–"] in out
+    assert ["all", "4", "2", "1", "0", "66.7%", "15.0", "343.3", "60.0", "–"] in out
 
 
 def refusal(path: Path) -> str:
@@ -259,23 +280,23 @@ def test_a_packed_file_that_is_damaged_is_said_in_words(tmp_path: Path, content:
     file = tmp_path / "day.jsonl.gz"
     file.write_bytes(content)
     with pytest.raises(ConfigError, match=r"day\.jsonl\.gz: cannot be read: "):
-        run_replay([str(file)], Settings(), as_json=True)
+        run_replay([str(file)], Settings(), as_json=True, frame=WHOLE)
 
 
 # ---------------------------------------------------------------- what of it: intervals, limits, as of
 
 
 def framed(
-    interval_s: int = 900, from_s: int | None = None, to_s: int | None = None, as_of_s: int | None = None
+    interval_min: int = 15, from_s: int | None = None, to_s: int | None = None, as_of_s: int | None = None
 ) -> Any:
     """Report the day in another frame; times in seconds after 06:00."""
-    limits = (None if at is None else ms(at) for at in (from_s, to_s))
-    frame = Frame(1_000 * interval_s, *limits)
+    from_ms, to_ms = (None if at is None else ms(at) for at in (from_s, to_s))
+    frame = Frame(interval_min, from_ms, to_ms)
     return replay_of(lines(), frame=frame, as_of_ms=None if as_of_s is None else ms(as_of_s))[0].report()
 
 
 def test_longer_intervals_are_the_sums_of_the_quarters() -> None:
-    hourly = framed(3_600)
+    hourly = framed(60)
     assert [(one["queue"], one["interval_start"], one["interval_seconds"]) for one in hourly["rows"]] == [
         ("sales", FIRST, 3_600),
         ("tech", FIRST, 3_600),
@@ -317,16 +338,16 @@ def test_as_of_a_later_time_waits_grow_without_events() -> None:
 
 
 @pytest.mark.parametrize(
-    ("interval_s", "from_s", "to_s", "words"),
+    ("interval_min", "from_s", "to_s", "words"),
     [
-        (900, 60, None, "--from 2024-06-10T06:01:00.000Z: not the start of an interval of 15 minutes (UTC)"),
-        (3_600, None, 900, "--to 2024-06-10T06:15:00.000Z: not the start of an interval of 60 minutes (UTC)"),
-        (900, 900, 900, "--to 2024-06-10T06:15:00.000Z: not after --from 2024-06-10T06:15:00.000Z"),
+        (15, 60, None, "--from 2024-06-10T06:01:00.000Z: not the start of an interval of 15 minutes (UTC)"),
+        (60, None, 900, "--to 2024-06-10T06:15:00.000Z: not the start of an interval of 60 minutes (UTC)"),
+        (15, 900, 900, "--to 2024-06-10T06:15:00.000Z: not after --from 2024-06-10T06:15:00.000Z"),
     ],
 )
-def test_limits_that_are_none(interval_s: int, from_s: int | None, to_s: int | None, words: str) -> None:
+def test_limits_that_are_none(interval_min: int, from_s: int | None, to_s: int | None, words: str) -> None:
     with pytest.raises(ConfigError) as refused:
-        framed(interval_s, from_s, to_s)
+        framed(interval_min, from_s, to_s)
     assert str(refused.value) == words
 
 
@@ -337,7 +358,7 @@ def test_too_many_invalid_lines_are_an_exit_code(
     """One of nine lines."""
     recorded = tmp_path / "day.jsonl"
     recorded.write_bytes(b"".join([*lines(), b"{}\n"]))
-    assert run_replay([str(recorded)], Settings(), as_json=True, max_invalid=max_invalid) == code
+    assert run_replay([str(recorded)], Settings(), as_json=True, frame=WHOLE, max_invalid=max_invalid) == code
     out, err = capsys.readouterr()
     assert json.loads(out)["quality"]["invalid"] == 1
     assert ("11.11% of the lines are no events, allowed: " in err) == (code == 3)
@@ -355,7 +376,7 @@ def test_a_damaged_zst_is_said_in_words(tmp_path: Path, content: bytes) -> None:
     packed = tmp_path / "day.jsonl.zst"
     packed.write_bytes(content)
     with pytest.raises(ConfigError, match=r"day\.jsonl\.zst: cannot be read: "):
-        run_replay([str(packed)], Settings(), as_json=True)
+        run_replay([str(packed)], Settings(), as_json=True, frame=WHOLE)
 
 
 @pytest.mark.parametrize(
