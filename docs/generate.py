@@ -26,7 +26,20 @@ from models.events import EVENTS, ContactEvent, Event, Prefix, event_type
 from models.goals import Goals
 from models.merge import QueueView
 from models.metric import Metric
-from sinks.prometheus import LABELS, FloorCollector, FloorView, SourceView
+from sinks.prometheus import (
+    ALWAYS,
+    ALWAYS_LIVE,
+    BY_REASON,
+    COUNTERS,
+    GAUGES,
+    LABELS,
+    MOST_ISSUES,
+    OTHER,
+    FloorCollector,
+    FloorView,
+    SourceView,
+    counter_name,
+)
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 
@@ -35,18 +48,31 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 _METRICS_INTRO: Final = """
 The catalogue has every metric once; `floorpulse replay --json` names its figures as it does.
 T is the threshold of the service level, S the limit of a short abandon, both inclusive and set in [settings.md](settings.md).
+[counting.md](counting.md) has the rules by which everything is counted.
 
 *Counted* says where a metric is put in time.
 `flow`: when it happens, so an answer counts in the minute of the answer.
 `cohort`: when the contact entered the queue, so a rate tells what became of those who came in that time.
+`scored`: when it was decided whether it was in time; [counting.md](counting.md) says when that is.
 `live`: as it stands now.
 Both sides of a ratio are counted the same way, and where there is nothing to divide by there is no figure, neither 0 nor 100 %.
 """
+_FROM_THE_START: Final = ", ".join(
+    (
+        *(f"`{counter_name(metric)}_total`" for metric in COUNTERS if metric.name in ALWAYS),
+        *(f"`{GAUGES[name]}`" for name in ALWAYS_LIVE),
+    )
+)
 _EXPORTED_INTRO: Final = f"""
 Families named `cc_` have the labels `{"`, `".join(LABELS)}`.
-`cc_contacts_exited_total` has `reason` too, and `cc_service_level_threshold_seconds` has none.
+{", ".join(f"`{name}_total`" for name in BY_REASON)} have `reason` too, which for transfers is their kind.
+`cc_issue_contacts_total` has `issue_type` and `issue_reason`.
+Beyond {MOST_ISSUES} of its series those of the rarest issues of a queue are one, as `{OTHER}`.
 Those of a source partition have `topic` and `partition`.
-The help says what the goals of the settings make of it; here they are the defaults.
+
+Of each queue these are there from the start, beside the histograms of waits and handle times: {_FROM_THE_START}.
+All other counters are there once there is something to count, and gauges of what stands open only while they are not 0.
+Ratios and averages have no sample where there is nothing to divide by.
 
 A window, in the name as `15m` or `60m`, is so many whole minutes of event time, the running one with them.
 Windows of ratios and averages must not be added up or averaged over queues: add up their parts, then divide.

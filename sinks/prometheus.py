@@ -30,20 +30,20 @@ F = TypeVar("F", bound=Family)
 LABELS: Final = ("queue", "channel", "site")
 MOST_ISSUES: Final = 500  # series; the others are together one of each queue
 OTHER: Final = "_other"
-_ALWAYS: Final = frozenset(  # counters that each queue has from the start
+ALWAYS: Final = frozenset(  # counters that each queue has from the start
     {"offered", "answered", "abandoned", "short_abandoned", "handled", "transferred", "talk", "hold", "acw"}
 )
-_CONTACTS: Final = _ALWAYS | frozenset(  # counters of contacts; others count things of their own
+_CONTACTS: Final = ALWAYS | frozenset(  # counters of contacts; others count things of their own
     {"lost", "held", "resolved", "escalated", "unfinished", "completed", "missed", "dropped", "consults"}
     | {"hold_abandoned_customer", "hold_abandoned_agent", "agent_disconnect_first"}
 )
-_BY_REASON: Final = {
+BY_REASON: Final = {
     "cc_contacts_exited": ("Contacts that left the queue otherwise", measures.EXITED),
     "cc_contacts_blocked": ("Contacts turned away before the queue", measures.BLOCKED),
     "cc_contacts_transfers": ("Handlings that ended in a transfer, by its kind", measures.TRANSFERS),
     "cc_offers_declined": ("Offers to a person that were declined", measures.DECLINED),
 }
-_GAUGES: Final = {
+GAUGES: Final = {
     "waiting": "cc_contacts_waiting",
     "ringing": "cc_contacts_ringing",
     "in_progress": "cc_contacts_in_progress",
@@ -53,6 +53,7 @@ _GAUGES: Final = {
     "callbacks_overdue": "cc_callbacks_overdue",
     "unanswered": "cc_contacts_unanswered",
 }
+ALWAYS_LIVE: Final = ("waiting", "ringing", "in_progress")
 _OLDEST: Final = {
     "longest_wait": ("cc_queue_oldest_wait_start_timestamp_seconds", "Entry of the contact that waits longest"),
     "longest_contact_age": (
@@ -248,18 +249,18 @@ class _Families:
         for metric in COUNTERS:
             value = metric.value(found)
             family = self.counter(counter_name(metric), metric.help)
-            if value or metric.name in _ALWAYS:
+            if value or metric.name in ALWAYS:
                 family.add_metric(labels, value or 0)
-        for name, (text, cells) in _BY_REASON.items():
+        for name, (text, cells) in BY_REASON.items():
             by_reason = self.counter(name, text, (*LABELS, "reason"))
             for reason, cell in cells.items():
                 if total.get(cell):
                     by_reason.add_metric([*labels, reason], total[cell])
 
     def add_live(self, labels: list[str], figures: LiveFigures, now_ms: int) -> None:
-        for name, exported in _GAUGES.items():
+        for name, exported in GAUGES.items():
             value = getattr(figures, name)
-            wanted = value or name in ("waiting", "ringing", "in_progress")
+            wanted = value or name in ALWAYS_LIVE
             self.add(exported, BY_NAME[name].help, labels, value if wanted else None)
         for name, (exported, text) in _OLDEST.items():
             age_ms = getattr(figures, name)
