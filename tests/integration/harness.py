@@ -34,6 +34,7 @@ from models.events import ContactEvent
 from tests.kafka_broker import ROOT
 
 CALLS = "cc.calls"
+CHATS = "cc.chats"
 PARTITIONS = 8
 READY_S = 30.0
 SETTLE_S = 60.0
@@ -104,6 +105,9 @@ def wait_until(done: Callable[[], bool], within_s: float, what: Callable[[], str
 # Workers
 
 
+Source = tuple[str, int]  # topic and partition
+
+
 @dataclass(frozen=True)
 class Page:
     """The samples of one scrape."""
@@ -142,13 +146,14 @@ class Page:
         return sum(found)
 
     @property
-    def sources(self) -> dict[str, float]:
-        """Return the records counted by source partition."""
-        invalid = self.by("partition", "floorpulse_invalid_total")
-        return {
-            partition: n + invalid[partition]
-            for partition, n in self.by("partition", "floorpulse_events_total").items()
-        }
+    def sources(self) -> dict[Source, float]:
+        """Return the records counted by topic and partition."""
+        counted: dict[Source, float] = {}
+        for topic in (CALLS, CHATS):
+            for name in ("floorpulse_events_total", "floorpulse_invalid_total"):
+                for partition, n in self.by("partition", name, topic=topic).items():
+                    counted[topic, int(partition)] = counted.get((topic, int(partition)), 0) + n
+        return counted
 
     @property
     def fresh_s(self) -> float:
@@ -250,14 +255,14 @@ def settle(bootstrap: str, *workers: Worker, within_s: float = SETTLE_S) -> list
     First every source partition is owned by one worker and all its records are counted; from the next progress record on
     that says so, stage 2 shows it too, and its freshness is past that moment.
     """
-    ends = {str(partition): end for partition, end in log_ends(bootstrap, CALLS).items()}
+    ends = {(topic, n): end for topic in (CALLS, CHATS) for n, end in log_ends(bootstrap, topic).items()}
     counted_at: float | None = None
     pages: list[Page] = []
 
     def settled() -> bool:
         nonlocal counted_at, pages
         pages = [worker.page() for worker in workers]
-        sources = [(partition, int(n)) for page in pages for partition, n in page.sources.items()]
+        sources = [(source, int(n)) for page in pages for source, n in page.sources.items()]
         if sorted(sources) != sorted(ends.items()):
             counted_at = None
             return False

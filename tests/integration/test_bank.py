@@ -152,9 +152,9 @@ def wait_until_folded(worker: Worker, aim: int) -> None:
 
 
 def snapshots(bootstrap: str) -> int:
-    """Return how many source partitions have a snapshot."""
+    """Return how many partitions of calls have a snapshot."""
     records = harness.read(bootstrap, "floorpulse-snapshots-changelog")
-    return len({record.partition for record in records if b"/manifest/" in record.key})
+    return len({record.partition for record in records if record.key.startswith(b"cc.calls/manifest/")})
 
 
 @pytest.fixture(scope="module")

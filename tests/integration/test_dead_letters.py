@@ -173,7 +173,7 @@ def test_an_event_past_the_lateness_horizon_is_handed_on(kafka_broker: KafkaBrok
         assert found[places[4]].code == "late"
         assert (found[places[4]].key, found[places[4]].value) == too_late[0]
         assert letters(bootstrap, DEAD_LETTERS) == {}
-        assert page.by("partition", "floorpulse_late_total") == {
+        assert page.by("partition", "floorpulse_late_total", topic=harness.CALLS) == {
             str(n): float(n == 3) for n in range(harness.PARTITIONS)
         }
         assert page.sum("cc_contacts_offered_total") == 3
@@ -228,7 +228,7 @@ def test_no_letter_is_lost_in_a_kill(kafka_broker: KafkaBroker, tmp_path: Path) 
 
 def wait_until_some_are_refused(worker: Worker, before: int) -> None:
     harness.wait_until(
-        lambda: sum(worker.page().by("partition", "floorpulse_invalid_total").values()) > before,
+        lambda: sum(worker.page().by("partition", "floorpulse_invalid_total", topic=harness.CALLS).values()) > before,
         10,
         "bad records counted",
     )
