@@ -154,9 +154,21 @@ class Contact:
         chats.give_up(self, out)
         callbacks.give_up(self, out)
 
-    def stub(self) -> bytes:
-        """Return what must be remembered of a closed record, packed: the ratings, and whose they are."""
-        return stub_of(self.key, people_of(self), [fact for fact in self.facts() if fact[2] in _OUTLIVE])
+    def stub(self, by: Contribution) -> bytes:
+        """Return what must be remembered of a closed record, packed: the ratings, and whose they are: each as of then."""
+        kept: list[Fact] = []
+        said: object = None
+        facts, out = self.facts(), by.like()
+        self._forget()
+        for fact in facts:
+            self._read(fact, out)
+            if fact[2] in _OUTLIVE or fact is facts[-1]:
+                if (now := (self.key, people_of(self))) != said:
+                    kept.append((*fact[:2], kinds.PAST, len(kept).to_bytes(4, "big"), 0, *now))
+                    said = now
+                if fact[2] in _OUTLIVE:
+                    kept.append(fact)
+        return pack(sorted(kept, key=lambda fact: fact[:PLACE]))
 
     def _read_all(self, in_order: Iterable[Fact], by: Contribution) -> Contribution:
         """Read the facts anew, from the first; return their contribution."""
@@ -183,9 +195,9 @@ class Contact:
             visits.hear(self, at, out)
 
 
-def stub_of(key: Key | None, people: People, ratings: Iterable[Fact] = ()) -> bytes:
-    """Return the record, packed, that stands for one of which little is remembered."""
-    return pack([(0, 0, kinds.PAST, b"", 0, key, people), *ratings])
+def stub_of(key: Key | None, people: People) -> bytes:
+    """Return the record, packed, that stands for one without ratings."""
+    return pack([(0, 0, kinds.PAST, b"", 0, key, people)])
 
 
 def said_issue(fact: Fact) -> Issue | None:

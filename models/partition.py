@@ -237,7 +237,7 @@ class PartitionState:
                 contact = Contact(record.packed)
                 contact.wake(out)
                 contact.close(out)
-                stub = contact.stub()
+                stub = contact.stub(out)
             if stay_ms:
                 self.put_away.put(contact_id, quarter_ms + stay_ms, _encode(_Kept(stub, past=True)))
         self.panes.add(out)

@@ -241,7 +241,7 @@ def is_rated(at: float, csat: int) -> Sums:
 def test_what_is_remembered_of_a_closed_record() -> None:
     """Whose handling was whose, and the ratings: a later answer finds its queue, and takes the place of the first."""
     record, _ = record_of([queued(0), answered(5), ended(30), queued(40, "tech"), ended(50), rated(60, 5)])
-    stub, out = Contact(record.stub()), blank()
+    stub, out = Contact(record.stub(blank())), blank()
     before = summed(stub.contribution(blank()))
     learn(stub, rated(70, 1), out)
     assert before == is_rated(60, 5)
