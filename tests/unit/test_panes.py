@@ -8,14 +8,17 @@ rest   [-------------------------------)[----------------------]
 import pytest
 
 from models.book import Key
-from models.contact import Contribution
-from models.measures import IN_PROGRESS, OFFERED, TALK_MS, WAITING
-from models.panes import MINUTE_MS, QUARTER_MS, Panes, QueuePanes, Retention
+from models.contribution import Contribution
+from models.measures import IN_PROGRESS, LIVE, OFFERED, TALK_MS, WAITING
+from models.panes import Panes, QueuePanes
+from models.retention import MINUTE_MS, QUARTER_MS, Retention
+from models.span import span
 from tests.unit.builders import START_MS, key, ms
 
 HOUR_S = 3_600
 SALES = key()
 DEFAULT = Retention()
+NOTHING_ELSE: list[dict[int, int]] = [{}] * (LIVE - 2)  # besides who waits and who is handled
 
 
 def panes_of(*counted: tuple[float, int, int], now_s: float = 0, retention: Retention = DEFAULT) -> Panes:
@@ -27,7 +30,7 @@ def panes_of(*counted: tuple[float, int, int], now_s: float = 0, retention: Rete
 
 
 def opened(*changes: tuple[int, float, int]) -> Contribution:
-    return Contribution(opened=[(SALES, cell, ms(start), n) for cell, start, n in changes])
+    return Contribution(opened=[(SALES, cell, span(ms(start)), n) for cell, start, n in changes])
 
 
 def minute(seconds: float) -> int:
@@ -97,19 +100,27 @@ def test_quarters_may_be_kept_for_ever() -> None:
     assert sales(panes).rest == {}
 
 
-def test_live_cells_stand_by_their_exact_start_and_are_gone_when_they_come_to_nothing() -> None:
+def test_live_cells_stand_by_their_span_and_are_gone_when_they_come_to_nothing() -> None:
     panes = Panes(DEFAULT)
     panes.add(opened((WAITING, 1.5, 1), (WAITING, 1.5, 1), (WAITING, 2, 1), (IN_PROGRESS, 2, 1)))
-    assert sales(panes).part("live") == [{ms(1.5): 2, ms(2): 1}, {ms(2): 1}]
+    assert sales(panes).part("live") == [{span(ms(1.5)): 2, span(ms(2)): 1}, {span(ms(2)): 1}, *NOTHING_ELSE]
     panes.add(opened((WAITING, 1.5, -1), (WAITING, 2, -1)))
-    assert sales(panes).part("live") == [{ms(1.5): 1}, {ms(2): 1}]
+    assert sales(panes).part("live") == [{span(ms(1.5)): 1}, {span(ms(2)): 1}, *NOTHING_ELSE]
+
+
+def test_the_same_start_with_another_allowance_is_another_span() -> None:
+    """An hour's allowance, and an hour and a minute's: what was heard lets a wait last on."""
+    panes = Panes(DEFAULT)
+    short, long = span(ms(0), 3_600), span(ms(0), 3_660)
+    panes.add(Contribution(opened=[(SALES, WAITING, short, 1), (SALES, WAITING, short, -1), (SALES, WAITING, long, 1)]))
+    assert sales(panes).part("live") == [{long: 1}, {}, *NOTHING_ELSE]
 
 
 def test_what_is_open_stays_however_old_it_is() -> None:
     panes = Panes(DEFAULT)
     panes.add(opened((WAITING, 0, 1)))
     panes.advance(ms(1_000 * HOUR_S))
-    assert sales(panes).part("live") == [{ms(0): 1}, {}]
+    assert sales(panes).part("live") == [{span(ms(0)): 1}, {}, *NOTHING_ELSE]
 
 
 def test_only_what_changed_is_collected_and_only_once() -> None:
@@ -139,7 +150,8 @@ def test_a_part_leaves_out_what_came_to_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "empty"), [("live", [{}, {}]), ("total", {}), (f"1m:{START_MS}", {}), (f"15m:{START_MS}", {})]
+    ("part", "empty"),
+    [("live", [{}, {}, *NOTHING_ELSE]), ("total", {}), (f"1m:{START_MS}", {}), (f"15m:{START_MS}", {})],
 )
 def test_a_part_that_is_not_there_is_empty(part: str, empty: object) -> None:
     named: Key = ("nobody", "voice")

@@ -7,11 +7,10 @@ from models.codec import encode
 from models.events import ContactEvent
 from models.folding import FoldSettings
 from models.measures import OFFERED
-from models.panes import MINUTE_MS, QUARTER_MS
 from models.partition import Counts, Letter, Line, PartitionState
-from tests.unit.builders import DECODE, START_MS, answered, ended, exited, folded, key, ms, queued, records, wrapped
+from models.retention import MINUTE_MS, QUARTER_MS
+from tests.unit.builders import DECODE, HOUR_S, START_MS, answered, ended, exited, folded, key, ms, queued, records
 
-HOUR_S = 3_600
 DEFAULT = FoldSettings()
 SALES = key()
 
@@ -129,66 +128,6 @@ def test_an_unknown_append_time_refuses_nothing() -> None:
     assert state.counts == Counts(events=1)
 
 
-# ---------------------------------------------------------------- putting away
-
-# Q queued, A answered, E ended, W wrapped; `|` a minute's turn, seen when the next event comes
-# c  0 Q  5 A  30 E               a later minute: away, unless its wrap-up is waited for (10 min)
-
-
-def test_a_contact_that_ended_is_put_away_when_its_minute_is_over() -> None:
-    state = state_of(queued(0), exited(9), ended(9))
-    assert list(state.contacts) == ["c"]
-    go_on(state, queued(60, c="d"))
-    assert list(state.contacts) == ["d"]
-    assert list(state.finished) == [START_MS // QUARTER_MS]
-    assert list(state.finished[START_MS // QUARTER_MS]) == ["c"]
-
-
-def test_wrap_up_is_waited_for() -> None:
-    state = state_of(queued(0), answered(5), ended(30))
-    assert "c" in go_on(state, queued(600, c="d")).contacts
-    go_on(state, wrapped(601))
-    assert "c" not in go_on(state, queued(660, c="e")).contacts
-
-
-def test_wrap_up_that_never_comes_is_waited_for_ten_minutes() -> None:
-    state = state_of(queued(0), answered(5), ended(30), queued(660, c="d"))
-    assert "c" in state.contacts
-    assert "c" not in go_on(state, queued(720, c="e")).contacts
-
-
-def test_a_contact_that_was_put_away_is_taken_up_again() -> None:
-    """0 5    30                  900
-    Q.A====E--------------------W    wrapped after it was put away: the leg is complete there, and nothing counts twice"""
-    late = [queued(0), answered(5), ended(30), queued(800, c="d"), wrapped(900)]
-    state = state_of(*late)
-    assert state.finished == {START_MS // QUARTER_MS: {}}
-    by_time_only = FoldSettings(lateness_ms=None)
-    assert sorted(state.collect()) == sorted(state_of(*late, settings=by_time_only).collect())
-    assert offered(state) == 2
-
-
-def test_a_duplicate_of_a_contact_that_was_put_away_does_not_keep_it_open() -> None:
-    """A vendor's whole record after the fact says everything again (DESIGN 4): memory must not grow with it."""
-    first = queued(0, i="q")
-    state = state_of(first, exited(9), ended(9), queued(60, c="d"))
-    go_on(state, first, queued(120, c="e"), queued(1_200, c="f"))
-    assert state.counts.duplicates == 1
-    assert sorted(state.contacts) == ["d", "e", "f"]
-
-
-@pytest.mark.parametrize(("later_s", "held"), [(6 * HOUR_S + 900, True), (6 * HOUR_S + 960, False)])
-def test_records_past_the_horizon_are_dropped_by_the_quarter(later_s: float, held: bool) -> None:
-    """The quarter of the last fact must have ended before the horizon, 6 h before the newest event."""
-    state = state_of(queued(0), ended(9), queued(60, c="d"), queued(later_s, c="e"))
-    assert bool(state.finished) == held
-
-
-def test_without_a_horizon_no_record_is_dropped() -> None:
-    state = state_of(queued(0), ended(9), queued(10_000 * HOUR_S, c="e"), settings=FoldSettings(lateness_ms=None))
-    assert [list(held) for held in state.finished.values()] == [["c"]]
-
-
 # ---------------------------------------------------------------- snapshots
 
 LOG: list[Line] = records(
@@ -235,7 +174,8 @@ def test_a_restored_state_puts_away_and_retires_as_before() -> None:
     restored.restore(state.snapshot())
     for each in (state, restored):
         go_on(each, queued(3 * HOUR_S, c="z"))
-        assert sorted(each.contacts) == ["e", "z"]
+        assert sorted(each.contacts) == ["z"]
+        assert sorted(name for name, _ in each.put_away.items()) == ["c", "d", "e"]
         assert list(each.panes.queues[SALES].minutes) == [ms(3 * HOUR_S) // MINUTE_MS]
         assert list(each.panes.queues[SALES].quarters) == [START_MS // QUARTER_MS]
 
