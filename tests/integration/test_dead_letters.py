@@ -45,7 +45,12 @@ BAD: tuple[tuple[bytes | None, str, str], ...] = (
         "reason: 'bored' not allowed",
     ),
     (
-        b'{"type":"call.queued","id":"1","at":%d,"contact_id":"c","queue":"q"}' % (NOON_MS * 10),
+        b'{"type":"call.queued","id":"1","at":4102444800000,"contact_id":"c","queue":"q"}',
+        "field",
+        "at: 4102444800000 not allowed",
+    ),
+    (
+        b'{"type":"call.queued","id":"1","at":%d,"contact_id":"c","queue":"q"}' % (NOON_MS * 2),
         "future",
         "ahead of its append time, allowed: 600",
     ),

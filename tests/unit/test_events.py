@@ -8,7 +8,7 @@ import pytest
 from models import events as ev
 from models.codec import decoder, encode
 from models.errors import DecodeError
-from models.events import ContactEvent, event_type
+from models.events import ContactEvent, Prefix, event_type
 
 DECODERS = {prefix: decoder(prefix) for prefix in ev.EVENTS}
 DECODE = DECODERS["call"]
@@ -82,7 +82,7 @@ def body(**fields: object) -> bytes:
     return json.dumps({name: value for name, value in every.items() if value is not ...}).encode()
 
 
-def refused(data: bytes | None, prefix: str = "call") -> DecodeError:
+def refused(data: bytes | None, prefix: Prefix = "call") -> DecodeError:
     with pytest.raises(DecodeError) as caught:
         DECODERS[prefix](data)  # type: ignore[arg-type]  # a tombstone has no value
     return caught.value
@@ -106,7 +106,7 @@ def test_a_full_event_has_no_default_left() -> None:
 
 
 @pytest.mark.parametrize(("prefix", "event"), EACH)
-def test_there_and_back(prefix: str, event: ContactEvent) -> None:
+def test_there_and_back(prefix: Prefix, event: ContactEvent) -> None:
     decoded = DECODERS[prefix](encode(prefix, event))
     assert isinstance(decoded, type(event))
     assert fields_of(decoded) == fields_of(event)

@@ -43,7 +43,7 @@ AT_EQUAL_TIME: tuple[type[ContactEvent], ...] = (
 )
 ONE_OF_EACH = {type(event): event for event in LEAST}  # all of them at the same time
 FACTS = [ONE_OF_EACH[kind].fact("voice") for kind in AT_EQUAL_TIME]
-PLACE_OF_TYPES = re.compile(r"a fixed rank of types: (.*)\.$", re.MULTILINE)
+PLACE_OF_TYPES = re.compile(r"a fixed rank of types: (.*); of one type")
 
 
 def queued(at: int, queue: str, rev: int) -> Fact:
