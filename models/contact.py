@@ -85,7 +85,7 @@ class Contact:
         if self.encoded.find(mark) >= 0 or self.unmatched:
             return False
         if kind in _SAY_ISSUES and (issue := said_issue(fact)) is not None and issue != issue_of(self):
-            if self.entry is not None or self.people:
+            if self.entry is not None or self.people or (self.more is not None and self.more.joined):
                 return False  # what was counted for the issue before is to be moved
             more_of(self).issue = issue
         self.encoded += encode_fact(fact)

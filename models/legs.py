@@ -34,6 +34,7 @@ from models.measures import (
     UNRESOLVED,
     WRAP_UP_MS,
 )
+from models.more import more_of
 from models.places import about, handled_by, key_of
 from models.span import BITS, span
 from models.visits import MET, answer_visits, end_visits, settle, stop_ringing_at, visit_to, without
@@ -111,6 +112,8 @@ def _begin(contact: "Contact", leg: Leg, primary: bool, out: Contribution) -> No
             contact.people = leg.agent
         else:
             handled_by(contact, leg.agent, leg.key)
+    elif not leg.consult:
+        more_of(contact).joined = True
     if not leg.consult:
         out.opened.append((leg.key, IN_PROGRESS, leg.start << BITS, 1))
 

@@ -49,6 +49,7 @@ class More(msgspec.Struct, gc=False):
     """What few contacts have."""
 
     issue: Issue | None = None
+    joined: bool = False  # somebody has a leg, or had one, who is not among the contact's `people`
     chat: Chat | None = None
     callback: Callback | None = None
     surveys: tuple[Survey, ...] = ()

@@ -64,6 +64,11 @@ CASES: dict[str, Case] = {
         [queued(0, issue="bill"), *CALL, classified(99)],
         ANSWERED + LEG + about("bill", "", ENTRY + LEG),
     ),
+    # 0 A====E 5          10 Q     who joined was not of role primary, and there was no entry: the leg counts all the same
+    "said after the leg of one who joined": (
+        [answered(0, role="conference"), ended(5), wrapped(7), queued(10, issue="bill", direction="outbound")],
+        is_handled(7, talk=5, acw=2, queue="_unknown") + about("bill", "", is_handled(7, talk=5, acw=2, queue="_unknown")),
+    ),
     # sales 0 Q..5 A===L 10      tech 10 Q...15 A====E 30     the second entry is not the first; both legs count
     "two legs": (
         [queued(0, issue="bill"), answered(5), left(10), queued(10, "tech"), answered(15, "bob"), ended(30)],
