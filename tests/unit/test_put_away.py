@@ -322,7 +322,8 @@ def test_a_snapshot_holds_who_is_away_who_is_closed_and_the_orphans() -> None:
     assert sorted(again.put_away.items()) == sorted(state.put_away.items())
     assert (again.orphans, again.counts) == ({"e"}, state.counts)
     assert again.snapshot() == state.snapshot()
+    later = [rated(2 * DAY_S, 1), answered(2 * DAY_S, c="d"), tick(2 * DAY_S + CLOSES_S)]
     for each in (state, again):
-        go_on(each, rated(2 * DAY_S, 1), answered(2 * DAY_S, c="d"), tick(2 * DAY_S + CLOSES_S))
+        go_on(each, *later)
     assert again.snapshot() == state.snapshot()
     assert ratings(again) == [1, 0, 0]
