@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from models import measures
+from models.folding import last_in_time
 from models.goals import Goals
 from models.histogram import last_bucket_within
 from models.measures import SPAN, Cells
@@ -79,7 +80,11 @@ _COHORT_CELLS: Final = {
     measures.COHORT_SURVEYS_ANSWERED: "cohort_surveys_answered",
 }
 _BOTH_CELLS: Final = {measures.OFFERED: "offered", measures.SURVEYS_OFFERED: "surveys_offered"}
-_SCORED_CELLS: Final = {measures.SCORED: "passed"}
+_SCORED_CELLS: Final = {
+    measures.SCORED: "passed",
+    measures.MORE_ANSWERED_IN: "answered_in",
+    measures.MORE_ABANDONED_IN: "abandoned_in",
+}
 _CELLS: Final = {**_FLOW_CELLS, **_COHORT_CELLS, **_BOTH_CELLS, **_SCORED_CELLS}
 
 BOTH: Final = frozenset(_BOTH_CELLS.values())
@@ -174,8 +179,8 @@ def add_open(
         if entered > now_ms:
             continue
         goals = goals_at(entered)
-        passed_ms = goals.passed_ms(entered, min(now_ms, expires))
-        if passed_ms is not None and from_ms <= passed_ms < to_ms:
+        passed_at = last_in_time(goals.clock, goals.threshold_s, entered, min(now_ms, expires))
+        if passed_at is not None and from_ms <= passed_at < to_ms:
             found["passing"] += n
         if expires <= now_ms:
             found["lost"] += n if from_ms <= expires < to_ms else 0

@@ -1,6 +1,7 @@
 """What enters the fold besides the log: a change of any of it makes another state, so its digest is in the snapshot."""
 
 import json
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -22,6 +23,18 @@ class Clock(Protocol):
     def open_ms(self, start_ms: int, end_ms: int) -> int:
         """Return how many ms of `[start_ms, end_ms)` are open."""
         ...
+
+
+def last_in_time(clock: Clock | None, threshold_s: int, entered_ms: int, until_ms: int) -> int | None:
+    """Return until when one who waited from `entered_ms` to `until_ms` was in time; None where they always were."""
+    threshold_ms = 1_000 * threshold_s
+    if clock is None:
+        last_ms = entered_ms + threshold_ms
+    else:
+        moments = range(entered_ms, until_ms + 1)
+        within = bisect_right(moments, threshold_ms, key=lambda now_ms: clock.open_ms(entered_ms, now_ms))
+        last_ms = entered_ms + within - 1
+    return last_ms if last_ms < until_ms else None
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """What a queue is measured against. None of it is in the fold but the two limits and the clock: the rest restates history."""
 
-from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Literal
 
@@ -45,14 +44,3 @@ class Goals:
         """Tell whether one who entered then has waited for at most T by now."""
         waited_ms = now_ms - entered_ms if self.clock is None else self.clock.open_ms(entered_ms, now_ms)
         return waited_ms <= 1_000 * self.threshold_s
-
-    def passed_ms(self, entered_ms: int, until_ms: int) -> int | None:
-        """Return when one who entered and waited until then was past T, the last moment in time; None where it never was."""
-        threshold_ms, clock = 1_000 * self.threshold_s, self.clock
-        if clock is None:
-            passed_ms = entered_ms + threshold_ms
-        else:
-            moments = range(entered_ms, until_ms + 1)
-            within = bisect_right(moments, threshold_ms, key=lambda now_ms: clock.open_ms(entered_ms, now_ms))
-            passed_ms = entered_ms + within - 1
-        return passed_ms if passed_ms < until_ms else None

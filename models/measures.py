@@ -41,6 +41,8 @@ SCORED: Final = 21  # when the threshold was passed
 OFFERS: Final = 22  # to a person, when they ended
 RING_MS: Final = 23
 RANG_AT_HANG_UP: Final = 24
+MORE_ANSWERED_IN: Final = 25  # in time by the terms of the entry than by those of the end, where they differ
+MORE_ABANDONED_IN: Final = 26
 EXITED: Final = {reason: cell for reason, cell in _numbered(32, ExitReason).items() if reason != "abandoned"}
 DECLINED: Final = _numbered(48, DeclineReason)
 BLOCKED: Final = _numbered(56, BlockReason)

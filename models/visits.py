@@ -12,8 +12,8 @@ from models import chats
 from models.book import Key
 from models.contribution import Cells, Contribution
 from models.facts import Fact
-from models.folding import QueueRules
-from models.histogram import SECONDS, bucket_of
+from models.folding import QueueRules, last_in_time
+from models.histogram import SECONDS, bucket_of, last_bucket_within
 from models.measures import (
     ABANDON_WAIT,
     ABANDON_WAIT_MS,
@@ -35,6 +35,8 @@ from models.measures import (
     EXITED,
     LONG_WAIT,
     LOST,
+    MORE_ABANDONED_IN,
+    MORE_ANSWERED_IN,
     OFFERED,
     OFFERS,
     RANG_AT_HANG_UP,
@@ -181,6 +183,8 @@ def _answer(contact: "Contact", visit: Visit, at: int, rang: Cells, out: Contrib
         cohort += (CONTACT_ANSWER_WAIT + bucket, 1), (CONTACT_WAIT_MS, wait_ms)
     out.counted.append((key, entered, cohort, 1))
     out.counted.append((key, at, ((ANSWER_WAIT + bucket, 1), (ANSWER_WAIT_MS, wait_ms), *rang), 1))
+    if out.rules.of(key, at) is not visit.rules:
+        _count_by_entry(visit, at, bucket, MORE_ANSWERED_IN, out)
     if wait_ms > visit.rules.long_ms:
         _count_long(visit, at, wait_ms, False, out)
 
@@ -241,18 +245,36 @@ def _leave(
     out.counted.append((key, entered, ((cohort + bucket, 1),), 1))
     out.counted.append((key, at, ((flow + bucket, 1), (sum_ms, wait_ms), *also), 1))
     short = flow == ABANDON_WAIT and wait_ms <= 1_000 * rules.short_abandon_s
+    if flow == ABANDON_WAIT and out.rules.of(key, at) is not rules:
+        _count_by_entry(visit, at, bucket, MORE_ABANDONED_IN, out)
     if wait_ms > rules.long_ms:
         _count_long(visit, at, wait_ms, short, out)
+
+
+def _count_by_entry(visit: Visit, at: int, bucket: int, cell: int, out: Contribution) -> None:
+    """Count where the terms at the end, by which panes are read, decide otherwise than those of the entry, which hold."""
+    decided = []
+    for terms in (visit.rules, out.rules.of(visit.key, at)):
+        least = last_bucket_within(terms.short_abandon_s) if cell == MORE_ABANDONED_IN else -1
+        decided.append(least < bucket <= last_bucket_within(terms.threshold_s))
+    if more := decided[0] - decided[1]:
+        out.counted.append((visit.key, at, ((cell, more),), 1))
 
 
 def _count_long(visit: Visit, at: int, wait_ms: int, short: bool, out: Contribution) -> None:
     """Count that a visit passed the threshold, and a wait that the histograms do not hold to the second."""
     threshold_ms = 1_000 * visit.rules.threshold_s
     if wait_ms > threshold_ms and not short:
-        passed_at = visit.at + threshold_ms if visit.rules.clock is None else at
-        out.counted.append((visit.key, passed_at, _SCORED, 1))
+        _count_passed(visit, at, out)
     if wait_ms > 1_000 * SECONDS:
         out.counted.append((visit.key, at, ((LONG_WAIT + wait_ms, 1),), 1))
+
+
+def _count_passed(visit: Visit, until: int, out: Contribution) -> None:
+    """Count that a visit passed the threshold, if it did before it ended."""
+    passed_at = last_in_time(visit.rules.clock, visit.rules.threshold_s, visit.at, until)
+    if passed_at is not None:
+        out.counted.append((visit.key, passed_at, _SCORED, 1))
 
 
 def settle(contact: "Contact", at: int, answered: bool, out: Contribution) -> None:
@@ -313,10 +335,9 @@ def give_up(contact: "Contact", out: Contribution) -> None:
     for visit in contact.visits:
         if visit.offered:
             _wait_no_more(contact, visit, out)
-            lost_at, passed_at = end_of(visit.span), visit.at + 1_000 * visit.rules.threshold_s
+            lost_at = end_of(visit.span)
             out.counted.append((visit.key, lost_at, ((LOST, 1),), 1))
             out.counted.append((visit.key, visit.at, ((COHORT_LOST, 1),), 1))
-            if passed_at < lost_at:
-                out.counted.append((visit.key, passed_at, _SCORED, 1))
+            _count_passed(visit, lost_at, out)
     for ring in contact.rings:
         out.opened.append((ring.key, RINGING, ring.at << BITS | RINGS_S, -1))

@@ -137,6 +137,25 @@ def test_whether_the_threshold_is_passed_is_said_by_the_terms_of_the_entry() -> 
     assert columns(waits.report(), "service_level_live") == [("06:00", None), ("06:15", 0.0)]
 
 
+def test_an_answer_is_in_time_by_the_terms_of_its_entry() -> None:
+    """b waits 30 s over 06:15: it passed T = 20 at 06:15:10, and no T = 60 at its answer makes it in time as well."""
+    found = report(call("b", 890, 30), queues=BY_THE_HOUR)
+    assert columns(found, "service_level_live", "service_level") == [("06:00", None, 0.0), ("06:15", 0.0, None)]
+    other = [{**BY_THE_HOUR[0], "threshold_s": 10}]
+    found = report(call("b", 890, 15), queues=other)  # within T = 20, and never past it
+    assert columns(found, "service_level_live") == [("06:00", None), ("06:15", 1.0)]
+
+
+@pytest.mark.parametrize(("wait", "level"), [(4, None), (15, 0.0), (30, 0.0)])
+def test_a_hang_up_is_short_or_in_time_by_the_terms_of_its_entry(wait: float, level: float | None) -> None:
+    """T = 20 and S = 5 at the entry, T = 10 and S = 0 at the end; V9 positive would say 1 of the second."""
+    other = [{**BY_THE_HOUR[0], "threshold_s": 10, "short_abandon_s": 0}]
+    found = report(lost_call("b", 898, wait), queues=other)
+    assert columns(found, "service_level_live")[-1] == ("06:15", level)
+    positive = report(lost_call("b", 898, wait), queues=[*other, {"live": "positive"}])
+    assert columns(positive, "service_level_live")[-1] == ("06:15", 1.0 if wait == 15 else level)
+
+
 def test_who_is_lost_is_lost_whatever_the_terms_then() -> None:
     found = report([queued(0, c="a"), *call("d", 2 * HOUR, 5)], queues=BY_THE_HOUR)
     assert (total(found, "sales")["lost"], found["quality"]["lost"]) == (1, 1)
@@ -206,7 +225,10 @@ def test_limits_are_starts_of_days_of_the_zone() -> None:
 # ---------------------------------------------------------------- open hours
 
 OPEN_HOURS: dict[str, Any] = {
-    "queues": [{"queue": "desk", "calendar": "office", "wait_clock": "open_hours"}, {"calendar": "office"}],
+    "queues": [
+        {"queue": "desk", "calendar": "office", "wait_clock": "open_hours", "expires_min": 240},
+        {"calendar": "office"},
+    ],
     "calendars": {"office": {"mon": ["08:00-12:00", "13:00-18:00"], "tue": ["08:00-12:00"]}},
 }
 
@@ -227,6 +249,19 @@ def test_waits_by_open_hours(entry: str, answer: str, wait: int, queue: str, cha
     found = total(report(events, **OPEN_HOURS), queue)
     assert (found["asa"], found["max_wait"], found["contact_wait"]) == (wait, wait, wait)
     assert found["service_level"] == found["service_level_contact"] == (1.0 if wait <= 20 else 0.0)
+
+
+def test_by_open_hours_the_threshold_is_passed_in_open_hours() -> None:
+    """Since 11:59:50; 20 s are over at 13:00:10, whether it waits still at 13:00:20 or was answered then."""
+    events = call("a", at("2024-06-10T11:59:50"), HOUR + 30, "desk")
+    for known in (events, events[:1]):
+        replay, _ = replay_of(lines(known), said=settings(**OPEN_HOURS), as_of_ms=ms(at("2024-06-10T13:00:20")))
+        found = [
+            (time, level)
+            for time, level in columns(replay.report(), "service_level_live", queue="desk")
+            if level is not None
+        ]
+        assert found == [("13:00", 0.0)]
 
 
 def test_other_queues_wait_day_and_night() -> None:
