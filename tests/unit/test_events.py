@@ -158,7 +158,7 @@ def written(**fields: object) -> bytes:
 
 
 # The topic, a record that is no event of it, and code and words of the refusal.
-REFUSED: tuple[tuple[str, bytes, str, str], ...] = (
+REFUSED: tuple[tuple[Prefix, bytes, str, str], ...] = (
     ("call", body(type="call.paused"), "type", f"type: unknown type 'call.paused', known: {KNOWN}"),
     ("call", body(type="chat.queued"), "type", f"type: unknown type 'chat.queued', known: {KNOWN}"),
     ("call", body(type=5), "type", f"type: unknown type 5, known: {KNOWN}"),
@@ -292,7 +292,7 @@ REFUSED: tuple[tuple[str, bytes, str, str], ...] = (
 
 @pytest.mark.parametrize(("prefix", "data", "code", "message"), REFUSED)
 def test_a_refusal_names_the_field_its_value_and_what_was_allowed(
-    prefix: str, data: bytes, code: str, message: str
+    prefix: Prefix, data: bytes, code: str, message: str
 ) -> None:
     error = refused(data, prefix)
     assert (error.code, str(error)) == (code, message)
