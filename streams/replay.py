@@ -7,7 +7,7 @@ order and reach back as far as they like. Contacts are shared out over processes
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
-from contextlib import closing
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -26,6 +26,7 @@ from models.other import limited, standing_in
 from models.partition import Letter
 from models.retention import Retention
 from models.settings import Settings
+from streams.export import Export
 from streams.processes import Shards, counted
 from streams.recordings import DAMAGED, PACKED, open_events
 from streams.report import Frame, Recorded, Report, Row, first_ms, table_of
@@ -55,6 +56,7 @@ class Replay:
         self._read = 0  # lines
         self._files: list[tuple[int, str]] = []  # first line, name
         self.invalid_share = 0.0
+        self.now_ms = 0  # of the report
 
     def read(self, name: str, lines: Iterable[bytes]) -> None:
         """Fold the lines of one file."""
@@ -86,6 +88,11 @@ class Replay:
 
     def reporting(self) -> Report:
         """Return what makes the report of all that was read."""
+        recorded = self.recorded()
+        return Report(recorded, self.frame, self.settings.goals(), _groups(self.settings, recorded.views))
+
+    def recorded(self) -> Recorded:
+        """Return what a report is made of."""
         self._name_invalid()
         said = self.shards.said()
         counts = counted(said)
@@ -94,17 +101,15 @@ class Replay:
         for source, record in said:
             merged.apply(source, record)
         newest_ms = max(progress.newest_ms for progress in merged.progress.values())
-        now_ms = newest_ms if self.as_of_ms is None else self.as_of_ms
+        now_ms = self.now_ms = newest_ms if self.as_of_ms is None else self.as_of_ms
         views = limited(merged.views(), self.settings.limits.queues)
-        frame, goals = self.frame, self.settings.goals()
         first = first_ms(views)
-        intervals = [] if first is None else frame.intervals(first, now_ms)
+        intervals = [] if first is None else self.frame.intervals(first, now_ms)
         # What happens in a moment itself is in what stands open at the end of all, but not at the end of an interval.
         moments = [(end, end) if end <= now_ms else (now_ms, now_ms + 1) for _, end in intervals]
         shown = {view.key for view in views}
-        opened = [_gathered(found, shown) for found in self.shards.open_at(moments, goals)]
-        recorded = Recorded(views, counts, intervals, opened, now_ms)
-        return Report(recorded, frame, goals, _groups(self.settings, views))
+        opened = [_gathered(found, shown) for found in self.shards.open_at(moments, self.settings.goals())]
+        return Recorded(views, counts, intervals, opened, now_ms)
 
 
 def _gathered(found: Mapping[Key, LiveFigures], shown: Set[Key]) -> dict[Key, LiveFigures]:
@@ -129,22 +134,24 @@ def run_replay(
     as_of_ms: int | None = None,
     max_invalid: float = 1.0,
     processes: int | None = None,
+    out: Path | None = None,
+    csv: bool = False,
 ) -> int:
-    """Replay files, and print their figures on standard output: a table, or JSON.
+    """Replay files, and print their figures on standard output: a table, or JSON; with `out`, write a folder of files too.
 
     Returns the exit code: 3 where more than the share `max_invalid` of the lines were no events, else 0.
     """
-    errors = Console(stderr=True, highlight=False)
     paths = list(paths)
-    replay = Replay(settings, _name_it, frame, as_of_ms, processes or _fitting(paths))
-    with closing(replay.shards), Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
-        for path in paths:
-            with open_events(path) as file:
-                try:
-                    replay.read(path, _watched(file, path, progress))
-                except DAMAGED as error:
-                    raise ConfigError(f"{path}: cannot be read: {error}") from None
+    with ExitStack() as stack:
+        export = None if out is None else stack.enter_context(Export(out, settings, csv))
+        refuse = name_invalid if export is None else export.refuse
+        replay = Replay(settings, refuse, frame, as_of_ms, processes or fitting(paths))
+        stack.callback(replay.shards.close)
+        read_files(replay, paths)
         found = replay.report()
+        if export is not None:
+            export.write(found, replay.shards, replay.now_ms)
+            print(f"floorpulse: {export.folder}: {', '.join(export.written)}", file=sys.stderr)
     if as_json:
         sys.stdout.buffer.write(to_json(found))
     else:
@@ -156,7 +163,19 @@ def run_replay(
     return TOO_MANY_INVALID
 
 
-def _fitting(paths: list[str]) -> int:
+def read_files(replay: Replay, paths: Iterable[str]) -> None:
+    """Fold files, with progress on standard error if that is a terminal."""
+    errors = Console(stderr=True, highlight=False)
+    with Progress(console=errors, transient=True, disable=not errors.is_terminal) as progress:
+        for path in paths:
+            with open_events(path) as file:
+                try:
+                    replay.read(path, _watched(file, path, progress))
+                except DAMAGED as error:
+                    raise ConfigError(f"{path}: cannot be read: {error}") from None
+
+
+def fitting(paths: list[str]) -> int:
     """Return how many processes pay: one for each processor where the recording is large."""
     size = sum(
         Path(path).stat().st_size * (10 if path.endswith(PACKED) else 1) for path in paths if Path(path).is_file()
@@ -164,7 +183,8 @@ def _fitting(paths: list[str]) -> int:
     return (os.cpu_count() or 1) if size >= LARGE_BYTES else 1
 
 
-def _name_it(name: str, line: int, letter: Letter) -> None:
+def name_invalid(name: str, line: int, letter: Letter) -> None:
+    """Say on standard error that a line is no event."""
     print(f"{name}:{line}: {letter.reason}", file=sys.stderr)
 
 

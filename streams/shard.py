@@ -16,6 +16,7 @@ from models import live, measures, partials
 from models.book import Book, Key
 from models.codec import decoder
 from models.contact import Contact
+from models.contribution import Contribution
 from models.events import EVENTS, Prefix
 from models.goals import Goals
 from models.live import LiveFigures
@@ -77,7 +78,7 @@ class Shard:
         history = _History(change for state in self.states.values() for change in _changes(state))
         return [history.figures(*moment, goals) for moment in moments]
 
-    def contacts(self) -> Iterator[tuple[str, str, Contact]]:
+    def contacts(self) -> Iterator[tuple[Prefix, str, Contact]]:
         """Yield prefix, id and record of every contact."""
         for prefix, state in self.states.items():
             for contact_id, contact in state.records():
@@ -99,20 +100,21 @@ def _is_chat(line: bytes) -> bool:
 def _changes(state: PartitionState) -> Iterator[Opened]:
     by = state.blank()
     for _, contact in state.records():
-        changes = [
-            (at, key, cell, span, n)
-            for at, contribution in contact.history(by)
-            for key, cell, span, n in contribution.opened
-        ]
-        still_open: defaultdict[tuple[Key, int, int], int] = defaultdict(int)
-        for _, key, cell, span, n in changes:
-            still_open[key, cell, span] += n
-        last = {(key, cell, start_of(span)): span for (key, cell, span), n in still_open.items() if n}
-        for at, key, cell, span, n in changes:
-            if cell in _CAN_BE_LOST:  # it was not, where it is not still open
-                yield at, key, cell, last.get((key, cell, start_of(span)), span | LONGEST_S), n
-            else:
-                yield at, key, cell, span, n
+        yield from opened_by(contact, by)
+
+
+def opened_by(contact: Contact, by: Contribution) -> Iterator[Opened]:
+    """Yield what a contact opened and closed, and when, with what became known later of earlier times."""
+    changes = [(at, key, cell, span, n) for at, out in contact.history(by) for key, cell, span, n in out.opened]
+    still_open: defaultdict[tuple[Key, int, int], int] = defaultdict(int)
+    for _, key, cell, span, n in changes:
+        still_open[key, cell, span] += n
+    last = {(key, cell, start_of(span)): span for (key, cell, span), n in still_open.items() if n}
+    for at, key, cell, span, n in changes:
+        if cell in _CAN_BE_LOST:  # it was not, where it is not still open
+            yield at, key, cell, last.get((key, cell, start_of(span)), span | LONGEST_S), n
+        else:
+            yield at, key, cell, span, n
 
 
 _CAN_BE_LOST: Final = (measures.WAITING, measures.WAITING_CONTACT)
