@@ -130,6 +130,13 @@ class Moment(click.ParamType):
 @click.option(
     "--processes", type=click.IntRange(1, 64), help="Share contacts out over so many; else what pays on this machine."
 )
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Write intervals, totals and contacts as Parquet, and the lines that are no events (docs/replay.md).",
+)
+@click.option("--csv", is_flag=True, help="With --out: each also as CSV.")
 def replay(
     paths: tuple[str, ...],
     settings_file: Path | None,
@@ -140,11 +147,13 @@ def replay(
     as_json: bool,
     max_invalid: float,
     processes: int | None,
+    out: Path | None,
+    csv: bool,
 ) -> None:
     """Turn recorded events into figures, without Kafka.
 
     PATH is a file with one event a line (.jsonl, .jsonl.gz or .jsonl.zst; - is standard input), in any order. Lines that are
-    no events are named on standard error, counted and passed over.
+    no events are named on standard error, or with --out in DIR/invalid.jsonl, counted and passed over.
 
     \b
     Example:  python -m examples.bank_calls calls.csv | floorpulse replay - --interval 1d
@@ -152,9 +161,11 @@ def replay(
     from streams.replay import run_replay
     from streams.report import Frame
 
+    if csv and out is None:
+        raise ConfigError("--csv: nothing to write, allowed: with --out DIR")
     settings = _load(settings_file, None)
     frame = Frame(_INTERVALS_MIN[interval], from_ms, to_ms, settings.business_days())
-    sys.exit(run_replay(paths, settings, as_json, frame, as_of_ms, max_invalid / 100, processes))
+    sys.exit(run_replay(paths, settings, as_json, frame, as_of_ms, max_invalid / 100, processes, out, csv))
 
 
 @main.command()
