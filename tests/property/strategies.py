@@ -198,7 +198,14 @@ def any_event(prefix: Prefix = "call") -> st.SearchStrategy[ContactEvent]:
 
 
 def _any_of(kind: type[ContactEvent]) -> st.SearchStrategy[ContactEvent]:
-    return st.builds(kind, **{field.name: _allowed(types.type_info(field.type)) for field in fields(kind)})
+    values = st.fixed_dictionaries({field.name: _allowed(types.type_info(field.type)) for field in fields(kind)})
+    return values.map(lambda drawn: kind(**_on_its_scale(drawn)))
+
+
+def _on_its_scale(values: dict[str, Any]) -> dict[str, Any]:
+    """Return values of an event; a rating is on its scale."""
+    csat = values.get("csat")
+    return values if csat is None else values | {"csat": min(csat, values["scale"])}
 
 
 def _allowed(info: types.Type) -> st.SearchStrategy[Any]:

@@ -391,6 +391,15 @@ def test_an_abandon_by_open_hours() -> None:
     assert_counts([queued(entry), exited(at), ended(HOUR_S + 10)], sums, rules=BY_OPEN_HOURS)
 
 
+@pytest.mark.parametrize(("threshold_s", "passed_at"), [(20, 590), (60, HOUR_S + 30), (100, None)])
+def test_a_threshold_by_open_hours_is_passed_in_open_hours(threshold_s: int, passed_at: float | None) -> None:
+    """In from 06:09:30, 30 s of it open; out at 07:01, after 90 s: 20 s are over at 06:09:50, 60 s at 07:00:30."""
+    rules = by_rules(QueueRules(threshold_s=threshold_s, clock=OPEN))
+    found = counted([queued(570), exited(HOUR_S + 60)], rules=rules)
+    passed = [at for _, at, cell in found if cell == measures.SCORED]
+    assert passed == ([] if passed_at is None else [START_MS + round(passed_at * 1_000)])
+
+
 def test_a_wait_while_it_is_closed_is_no_wait() -> None:
     found = counted([queued(1_000), exited(2_000, "timeout")], rules=BY_OPEN_HOURS)
     assert found == is_offered(1_000) + is_counted(1_000, measures.COHORT_EXIT_WAIT) + is_counted(
