@@ -20,6 +20,7 @@ from models.merge import MergeState, QueueView
 from models.panes import Live, Panes
 from models.partition import Line, PartitionState
 from models.retention import MINUTE_MS, QUARTER_MS
+from models.span import end_of
 from tests.property.strategies import RULES, contacts, days, logs, mixed, split
 from tests.unit.builders import FOREVER, blank, learn, prefix_of, record_of, records, summed
 
@@ -305,14 +306,9 @@ def stays(events: list[ContactEvent], rules: Book[QueueRules], chats: bool) -> I
         found: list[Stay] = []
         waiting: dict[tuple[Key, int], int] = {}
         for at, step in record.history(blank(chats, rules)):
-            entered: list[tuple[Key, int]] = []
             for key, entry, cells, factor in step.counted:
                 if len(key) == 2 and (measures.OFFERED, 1) in cells:
-                    entered += [(key, entry)] if factor > 0 else []
-                    if factor < 0:
-                        waiting[key, entry] -= 1
-            for where in entered:
-                waiting[where] = waiting.get(where, 0) + 1
+                    waiting[key, entry] = waiting.get((key, entry), 0) + factor
             still: dict[tuple[Key, int], int] = {}
             for visit in record.visits:
                 if visit.offered:
@@ -337,11 +333,10 @@ def test_nobody_is_lost_in_any_quarter(
     seen: list[Stay] = []
     for record, found in stays(events, rules, chats):
         out = record.contribution(blank(chats, rules))
-        lost = [(visit.key, visit.at, (visit.span >> 22) + 1_000 * (visit.span % (1 << 22))) for visit in record.visits]
+        lost = [(visit.key, visit.at, end_of(visit.span)) for visit in record.visits if visit.offered]
         if closing:
             record.close(out)
-            found = [stay for stay in found if stay[2] is not None]
-            found += [stay for stay, visit in zip(lost, record.visits, strict=True) if visit.offered]
+            found = [*(stay for stay in found if stay[2] is not None), *lost]
         seen += found
         add_by_quarter(sums, out)
     times = [at for _, entry, end in seen for at in (entry, end or entry)]
