@@ -24,39 +24,126 @@ FROM stretches
 JOIN askings USING (contact, stretch, replies_before)
 WHERE type = 'message' AND "by" = 'agent';
 
+INSERT INTO durations SELECT queue, channel, at_ms, 'reply_time', at_ms - asked_at FROM replies;
+
 INSERT INTO counts
 SELECT queue, channel, at_ms, unnest(['replies', 'reply_time_ms']), unnest([1, at_ms - asked_at]) FROM replies;
 
--- The first response is the first reply of a stretch. Where a bot wrote before the entry, it is measured from the entry.
-WITH entries AS (
-    SELECT contact, stretch, min(n) AS entry_n, min(at_ms) AS entry_at
-    FROM stretches WHERE type = 'queued' GROUP BY contact, stretch
-),
-
-bots AS (
-    SELECT contact, stretch, min(n) AS bot_n
-    FROM stretches WHERE type = 'message' AND "by" = 'bot' GROUP BY contact, stretch
-),
-
-responses AS (
-    SELECT DISTINCT ON (contact, stretch)
-        queue,
-        channel,
-        at_ms,
-        asked_at,
-        CASE WHEN bot_n < entry_n AND entry_n < n THEN entry_at ELSE asked_at END AS begun_at
-    FROM replies
-    LEFT JOIN entries USING (contact, stretch)
-    LEFT JOIN bots USING (contact, stretch)
-    ORDER BY contact, stretch, n
+-- What waits does so in the contact's queue when it began to, or in the first that the contact enters then; where it enters
+-- none, in the contact's queue at the response or the end.
+CREATE TEMP TABLE places AS
+WITH followed AS (
+    SELECT
+        *,
+        first_value(
+            CASE type WHEN 'queued' THEN {'queue': queue, 'channel': channel_or_topic, 'n': n, 'at_ms': at_ms} END IGNORE NULLS
+        ) OVER (PARTITION BY contact ORDER BY n ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS next
+    FROM facts
+    WHERE topic = 'chat'
 )
 
+SELECT
+    contact,
+    n,
+    topic_channel,
+    home_queue <> '_unknown' AS is_known,
+    CASE WHEN is_known THEN home_queue ELSE next.queue END AS queue,
+    CASE WHEN is_known THEN home_channel ELSE next.channel END AS channel,
+    CASE WHEN NOT is_known THEN next.n END AS place_n,
+    CASE WHEN NOT is_known THEN next.at_ms END AS place_at
+FROM followed;
+
+-- Up to the reply or the end of the chat; not shown while no queue is known.
+INSERT INTO spans
+WITH closings AS (
+    SELECT contact, n, at_ms FROM facts WHERE type = 'ended' OR (type = 'message' AND "by" = 'agent')
+),
+
+waiting AS (
+    SELECT DISTINCT ON (askings.contact, asked_n)
+        queue, channel, greatest(asked_at, place_at) AS from_ms, at_ms AS to_ms, asked_at
+    FROM askings
+    JOIN places ON places.contact = askings.contact AND places.n = asked_n
+    LEFT JOIN closings ON closings.contact = askings.contact AND closings.n > asked_n
+    ORDER BY askings.contact, asked_n, closings.n
+)
+
+SELECT queue, channel, 'unanswered', from_ms, to_ms, asked_at
+FROM waiting WHERE queue IS NOT NULL AND coalesce(from_ms < to_ms, true);
+
+-- The first response is the first of a person after the customer's first message; where a bot wrote before the entry, after the
+-- entry. Without a response it is due all the same: at the end of the chat, or once its target has passed.
+CREATE TEMP TABLE begun AS
+WITH told AS (
+    SELECT
+        contact,
+        stretch,
+        min(CASE WHEN type = 'queued' THEN n END) AS entry_n,
+        min(CASE WHEN type = 'message' AND "by" = 'bot' THEN n END) AS bot_n,
+        min(CASE WHEN type = 'message' AND "by" = 'customer' THEN n END) AS asked_n,
+        min(CASE WHEN type = 'ended' THEN n END) AS ended_n
+    FROM stretches GROUP BY contact, stretch
+),
+
+answers AS (
+    SELECT
+        told.*,
+        min(facts.n) FILTER (WHERE facts.n > asked_n) AS replied_n,
+        min(facts.n) FILTER (WHERE facts.n > entry_n) AS greeted_n
+    FROM told
+    LEFT JOIN facts
+        ON facts.contact = told.contact AND type = 'message' AND "by" = 'agent' AND coalesce(facts.n < ended_n, true)
+        AND facts.n > coalesce((
+            SELECT max(earlier.n) FROM facts AS earlier
+            WHERE earlier.contact = told.contact AND earlier.type = 'ended'
+                AND earlier.n < coalesce(asked_n, entry_n)
+        ), 0)
+    GROUP BY ALL
+)
+
+SELECT
+    *,
+    coalesce(bot_n < entry_n, false) AND coalesce(replied_n > entry_n, true) AS is_after_bot,
+    CASE WHEN is_after_bot THEN entry_n ELSE asked_n END AS begun_n,
+    CASE WHEN is_after_bot THEN greeted_n ELSE replied_n END AS response_n
+FROM answers;
+
+CREATE TEMP TABLE responses AS
+SELECT
+    response.home_queue AS queue,
+    response.home_channel AS channel,
+    response.at_ms,
+    begin.at_ms AS begun_at,
+    places.queue IS NOT NULL AND coalesce(place_n < closing.n, true) AS is_placed,
+    CASE WHEN is_placed THEN places.queue ELSE closing.home_queue END AS begun_queue,
+    CASE WHEN is_placed THEN places.channel ELSE closing.home_channel END AS begun_channel,
+    CASE
+        WHEN response.at_ms - begin.at_ms <= first_response_ms THEN 'responded_in'
+        WHEN response.at_ms IS NOT NULL THEN 'responded_out'
+        WHEN ended_n IS NOT NULL THEN 'no_response'
+        WHEN now_ms - begin.at_ms > first_response_ms THEN 'response_overdue'
+    END AS due
+FROM begun
+JOIN facts AS begin ON begin.contact = begun.contact AND begin.n = begun_n
+JOIN places ON places.contact = begun.contact AND places.n = begun_n
+LEFT JOIN facts AS response ON response.contact = begun.contact AND response.n = response_n
+LEFT JOIN facts AS closing ON closing.contact = begun.contact AND closing.n = coalesce(response_n, ended_n)
+CROSS JOIN settings;
+
 INSERT INTO counts
-SELECT queue, channel, at_ms, unnest(['responses', 'frt_ms', 'frt_total_ms']),
-    unnest([1, at_ms - begun_at, at_ms - asked_at])
-FROM responses
+SELECT queue, channel, at_ms, unnest(['responses', 'frt_ms']), unnest([1, at_ms - begun_at])
+FROM responses WHERE at_ms IS NOT NULL
 UNION ALL
-SELECT queue, channel, begun_at, unnest(['cohort_responses', 'cohort_frt_ms']), unnest([1, at_ms - begun_at]) FROM responses;
+SELECT begun_queue, begun_channel, begun_at, due, 1 FROM responses WHERE due IS NOT NULL AND begun_queue IS NOT NULL;
+
+INSERT INTO counts
+SELECT facts.home_queue, facts.home_channel, facts.at_ms, unnest(['total_responses', 'frt_total_ms']),
+    unnest([1, facts.at_ms - asked.at_ms])
+FROM begun
+JOIN facts ON facts.contact = begun.contact AND facts.n = replied_n
+JOIN facts AS asked ON asked.contact = begun.contact AND asked.n = asked_n;
+
+INSERT INTO durations SELECT queue, channel, at_ms, 'frt', at_ms - begun_at FROM responses WHERE at_ms IS NOT NULL;
 
 -- How it ended: one that was queued.
 WITH told AS (
@@ -79,3 +166,13 @@ SELECT home_queue, home_channel, at_ms,
     END, 1
 FROM stretches JOIN told USING (contact, stretch)
 WHERE type = 'ended' AND was_queued;
+
+-- From the customer's first message to the end.
+INSERT INTO counts
+SELECT home_queue, home_channel, at_ms, unnest(['conversations', 'conversation_ms']), unnest([1, at_ms - first_at])
+FROM stretches
+JOIN (
+    SELECT contact, stretch, min(at_ms) AS first_at FROM stretches WHERE type = 'message' AND "by" = 'customer'
+    GROUP BY contact, stretch
+) AS written USING (contact, stretch)
+WHERE type = 'ended';

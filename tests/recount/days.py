@@ -215,6 +215,7 @@ class _Contact:
                     scale=scale,
                     nps=rng.choice([None, rng.randint(0, 10)]),
                     ces=rng.choice([None, rng.randint(1, 7)]),
+                    resolved=rng.choice([None, True, False]),
                 )
 
     def _callback(self) -> None:

@@ -3,7 +3,9 @@
 -- In:  lines(line, body), marks(id, mark), settings, expiries(channel, limit_ms)
 -- Out: facts, one row a standing fact. `n` is its place among those of its contact, from 1. `direction_said` is what the last
 --      `started` that named one said, `home_queue` and `home_channel` are the contact's queue: all three as of this fact.
---      contacts(contact, newest_at), quality(name, n), counts and waits and spans, still empty.
+--      readings, the facts as they are read: what closes something and finds nothing open is read again after what opens in
+--      the same millisecond; `pos` and `nth` are the place in which it is read, `nth` is 0 the first time.
+--      contacts(contact, topic, newest_at, started_at), quality(name, n), counts and waits and spans, still empty.
 
 CREATE TEMP TABLE parsed AS
 SELECT
@@ -40,7 +42,8 @@ SELECT
     coalesce(rev, 0) AS rev,
     coalesce(role, 'primary') AS role,
     coalesce(scale, 5) AS scale,
-    coalesce(channel, CASE topic WHEN 'call' THEN 'voice' ELSE 'chat' END) AS channel_or_topic
+    CASE topic WHEN 'call' THEN 'voice' ELSE 'chat' END AS topic_channel,
+    coalesce(channel, topic_channel) AS channel_or_topic
 FROM parsed
 JOIN ranks ON ranks.type = split_part(parsed.type, '.', 2)
 WHERE split_part(parsed.type, '.', 1) IN ('call', 'chat') AND parsed.type <> 'call.message'
@@ -50,7 +53,7 @@ WHERE split_part(parsed.type, '.', 1) IN ('call', 'chat') AND parsed.type <> 'ca
     AND (ranks.type NOT IN ('exited', 'blocked') OR reason IS NOT NULL)
     AND (ranks.type <> 'message' OR "by" IS NOT NULL);
 
--- Of two events with one id the higher `rev` stands, else the later `at`, else the greater bytes.
+-- Of two events with one id the higher `rev` stands, else the later `at`, else one of them: here that of the greater bytes.
 CREATE TEMP TABLE known AS
 SELECT
     events.*,
@@ -85,9 +88,10 @@ said AS (
         last_value(CASE WHEN type = 'started' THEN direction END IGNORE NULLS) OVER so_far AS direction_said,
         last_value(CASE WHEN type = 'queued' THEN {'queue': queue, 'channel': channel_or_topic} END IGNORE NULLS)
             OVER so_far AS queued_in,
-        last_value(
-            CASE WHEN type = 'answered' AND queue IS NOT NULL THEN {'queue': queue, 'channel': channel_or_topic} END
-            IGNORE NULLS
+        first_value(
+            CASE WHEN type = 'answered' AND role IN ('primary', 'conference', 'consult') AND queue IS NOT NULL
+                THEN {'queue': queue, 'channel': channel_or_topic}
+            END IGNORE NULLS
         ) OVER so_far AS answered_in
     FROM ordered
     WINDOW so_far AS (PARTITION BY contact ORDER BY n ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
@@ -96,11 +100,24 @@ said AS (
 SELECT
     * EXCLUDE (queued_in, answered_in),
     coalesce(queued_in.queue, answered_in.queue, '_unknown') AS home_queue,
-    coalesce(queued_in.channel, answered_in.channel, channel_or_topic) AS home_channel
+    coalesce(queued_in.channel, answered_in.channel, topic_channel) AS home_channel
 FROM said;
 
+CREATE TEMP TABLE readings AS
+SELECT n AS pos, 0 AS nth, * FROM facts
+UNION ALL
+SELECT opening.n, closing.n, closing.*
+FROM facts AS closing
+JOIN facts AS opening
+    ON opening.contact = closing.contact AND opening.at_ms = closing.at_ms AND opening.n > closing.n
+WHERE closing.type IN ('resumed', 'transferred', 'left', 'exited', 'declined')
+    AND opening.type IN ('queued', 'ringing', 'answered', 'held');
+
 CREATE TEMP TABLE contacts AS
-SELECT contact, any_value(topic) AS topic, max(at_ms) AS newest_at FROM facts GROUP BY contact;
+SELECT
+    contact, any_value(topic) AS topic, max(at_ms) AS newest_at,
+    min(at_ms) FILTER (WHERE type IN ('started', 'queued', 'blocked', 'answered', 'callback_requested')) AS started_at
+FROM facts GROUP BY contact;
 
 CREATE TEMP TABLE quality AS
 SELECT 'events' AS name, count(*) AS n FROM known
@@ -116,8 +133,21 @@ SELECT 'orphans', count(*) FROM (
 -- Every figure is a sum of these, by `at`: a count, or milliseconds where the name says so.
 CREATE TEMP TABLE counts (queue VARCHAR, channel VARCHAR, at_ms BIGINT, name VARCHAR, n BIGINT);
 
--- Waits of those who left a queue, for percentiles: `kind` is answered, abandoned or exited.
-CREATE TEMP TABLE waits (queue VARCHAR, channel VARCHAR, at_ms BIGINT, kind VARCHAR, wait_ms BIGINT);
+-- Durations of which there are percentiles, by `kind`.
+CREATE TEMP TABLE durations (queue VARCHAR, channel VARCHAR, at_ms BIGINT, kind VARCHAR, ms BIGINT);
 
--- What stood open from when to when: `kind` is waiting, in_progress or in_acw; no `to_ms`: it still does.
-CREATE TEMP TABLE spans (queue VARCHAR, channel VARCHAR, kind VARCHAR, from_ms BIGINT, to_ms BIGINT);
+-- What stood open from when to when, by `kind`; no `to_ms`: it still does. Its age is since `since_ms`.
+CREATE TEMP TABLE spans (queue VARCHAR, channel VARCHAR, kind VARCHAR, from_ms BIGINT, to_ms BIGINT, since_ms BIGINT);
+
+-- The clock of waits: how much was open up to a time, and when so much was open. Without hours it is always open.
+CREATE TEMP MACRO open_before(hours, t) AS CASE
+    WHEN t IS NULL OR len(hours) = 0 THEN t
+    ELSE list_sum(list_transform(hours, lambda h: greatest(least(t, h.to_ms) - h.from_ms, 0)))
+END::BIGINT;
+CREATE TEMP MACRO opened_at(hours, open_ms) AS CASE
+    WHEN len(hours) = 0 THEN open_ms
+    ELSE list_extract(list_transform(
+        list_filter(hours, lambda h: h.before_ms < open_ms AND open_ms <= h.before_ms + h.to_ms - h.from_ms),
+        lambda h: h.from_ms + open_ms - h.before_ms
+    ), 1)
+END::BIGINT;

@@ -1,18 +1,13 @@
 -- Figures: all sums by queue, channel and quarter of an hour, over all time, and over all queues; percentiles and states.
 --
--- In:  counts, waits, spans, settings
+-- In:  counts, durations, spans, settings
 -- Out: figures(queue, channel, start_ms, name, n): without `start_ms` over all time, without `queue` and `channel` over all.
 
 CREATE TEMP TABLE figures AS
-WITH ranked AS (
-    SELECT
-        queue, channel, at_ms // 900000 * 900000 AS start_ms,
-        unnest([CASE kind WHEN 'abandoned' THEN 'abandon' ELSE kind END, 'all']) AS kind, wait_ms FROM waits
-),
-
-spread AS (
-    SELECT queue, channel, start_ms, kind, list_sort(list(wait_ms)) AS sorted
-    FROM ranked GROUP BY GROUPING SETS ((queue, channel, start_ms, kind), (queue, channel, kind), (kind))
+WITH spread AS (
+    SELECT queue, channel, at_ms // 900000 * 900000 AS start_ms, kind, list_sort(list(ms)) AS sorted
+    FROM durations
+    GROUP BY GROUPING SETS ((queue, channel, at_ms // 900000 * 900000, kind), (queue, channel, kind), (kind))
 ),
 
 -- The end of each quarter in which anything was, and now. What happens at the end itself belongs to what follows.
@@ -26,7 +21,7 @@ ends AS (
 ),
 
 states AS (
-    SELECT queue, channel, start_ms, kind, count(*) AS n, min(from_ms) AS oldest
+    SELECT queue, channel, start_ms, kind, count(*) AS n, min(since_ms) AS oldest
     FROM ends JOIN spans ON from_ms < end_ms AND coalesce(to_ms >= end_ms, true)
     GROUP BY GROUPING SETS ((queue, channel, start_ms, kind), (start_ms, kind))
 )
@@ -34,14 +29,10 @@ states AS (
 SELECT queue, channel, at_ms // 900000 * 900000 AS start_ms, name, sum(n)::BIGINT AS n
 FROM counts GROUP BY GROUPING SETS ((queue, channel, at_ms // 900000 * 900000, name), (queue, channel, name), (name))
 UNION ALL
-SELECT queue, channel, start_ms,
-    CASE kind WHEN 'answered' THEN 'wait' WHEN 'all' THEN 'wait_all' ELSE kind || '_wait' END || '_p' || p,
-    sorted[(p * len(sorted) + 99) // 100]
+SELECT queue, channel, start_ms, kind || '_p' || p, sorted[(p * len(sorted) + 99) // 100]
 FROM spread, (SELECT unnest([50, 75, 90, 95, 99]) AS p)
 UNION ALL
-SELECT queue, channel, start_ms, 'max_wait', sorted[-1] FROM spread WHERE kind = 'all'
+SELECT queue, channel, start_ms, 'max_wait', sorted[-1] FROM spread WHERE kind = 'wait_all'
 UNION ALL
-SELECT queue, channel, start_ms, kind, n FROM states WHERE queue IS NOT NULL OR start_ms IS NULL
-UNION ALL
-SELECT queue, channel, start_ms, 'oldest_entry', oldest FROM states
-WHERE kind = 'waiting' AND (queue IS NOT NULL OR start_ms IS NULL);
+SELECT queue, channel, start_ms, unnest([kind, 'oldest_' || kind]), unnest([n, oldest])
+FROM states WHERE queue IS NOT NULL OR start_ms IS NULL;

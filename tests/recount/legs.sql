@@ -1,107 +1,78 @@
 -- Legs: each person's handling of a contact, with hold and wrap-up; and consultations.
 --
--- In:  facts, visits, settings
+-- In:  facts, readings, visits, issues, settings
 -- Out: legs, one row each: begun at fact `n`, ended at place `end_pos` (of the fact that ended it, but never before the
 --      beginning) by fact `end_n`.
 
--- For each person: what can begin or end their leg or consultation.
-CREATE TEMP TABLE person_steps AS
-WITH named AS (
-    SELECT contact, agent, n, at_ms, type AS what, role FROM facts WHERE type IN ('left', 'transferred') AND agent IS NOT NULL
-    UNION ALL
-    SELECT contact, agent, n, at_ms, 'answered', role
-    FROM facts WHERE type = 'answered' AND role IN ('primary', 'conference', 'consult')
-    UNION ALL
-    SELECT contact, to_agent, n, at_ms, 'taken over', NULL
-    FROM facts WHERE type = 'transferred' AND to_agent IS NOT NULL AND to_agent IS DISTINCT FROM agent
-),
+CREATE TEMP TABLE leg_steps AS
+SELECT
+    contact, n, pos, nth, at_ms, type, agent, to_agent, role,
+    row_number() OVER (PARTITION BY contact ORDER BY pos, nth) AS step
+FROM readings
+WHERE type IN ('left', 'transferred', 'ended') OR (type = 'answered' AND role IN ('primary', 'conference', 'consult'));
 
-steps AS (
-    SELECT * FROM named
-    UNION ALL
-    SELECT facts.contact, people.agent, n, at_ms, 'ended', NULL
-    FROM facts
-    JOIN (SELECT DISTINCT contact, agent FROM named) AS people ON people.contact = facts.contact
-    WHERE type = 'ended'
-)
-
-SELECT *, row_number() OVER (PARTITION BY contact, agent ORDER BY n) AS step FROM steps;
-
--- `open` is the person's leg or consultation, `answer_n` the answer that its queue comes from. `early` is what found nothing
--- open that it could end: it waits for what begins in the same millisecond. `done` is what this step ended, at most two: a
--- consultation that became a leg, and a leg that ended at once.
+-- `open` are the legs and consultations, `answer_n` the answer that their queue comes from. `spent` are those that closed
+-- something, `done` what this step ended.
 CREATE TEMP TABLE episodes AS
 WITH RECURSIVE reading AS (
     SELECT DISTINCT
         contact,
-        agent,
         0::BIGINT AS step,
-        NULL::STRUCT(n BIGINT, at_ms BIGINT, role VARCHAR, answer_n BIGINT) AS open,
-        []::STRUCT(n BIGINT, at_ms BIGINT)[] AS early,
+        []::STRUCT(agent VARCHAR, n BIGINT, at_ms BIGINT, role VARCHAR, answer_n BIGINT)[] AS open,
+        []::BIGINT[] AS spent,
         []::STRUCT(
-            n BIGINT, at_ms BIGINT, role VARCHAR, answer_n BIGINT, end_pos BIGINT, end_n BIGINT, end_at BIGINT
+            agent VARCHAR, n BIGINT, at_ms BIGINT, role VARCHAR, answer_n BIGINT, end_pos BIGINT, end_n BIGINT, end_at BIGINT
         )[] AS done
-    FROM person_steps
+    FROM leg_steps
     UNION ALL
     SELECT
         contact,
-        agent,
         step,
         CASE
-            WHEN begins AND closer IS NULL
-                THEN {'n': n, 'at_ms': at_ms, 'role': role, 'answer_n': answer_n}
-            WHEN NOT begins AND NOT ends THEN open
+            WHEN begins THEN list_append(list_filter(open, lambda o: NOT list_contains(ended, o.agent)), {
+                'agent': CASE type WHEN 'answered' THEN agent ELSE to_agent END, 'n': pos, 'at_ms': at_ms,
+                'role': CASE type WHEN 'answered' THEN role ELSE 'primary' END,
+                'answer_n': CASE type WHEN 'answered' THEN n ELSE guest.answer_n END
+            })
+            ELSE list_filter(open, lambda o: NOT list_contains(ended, o.agent))
         END,
-        CASE
-            WHEN begins AND closer IS NOT NULL THEN early[2:]
-            WHEN what IN ('left', 'transferred') AND open IS NULL
-                THEN list_append(list_filter(early, lambda e: e.at_ms = s_at), {'n': n, 'at_ms': at_ms})
-            ELSE early
-        END,
-        list_concat(
-            CASE WHEN open IS NOT NULL AND (begins OR ends) THEN [{
-                'n': open.n, 'at_ms': open.at_ms, 'role': open.role, 'answer_n': open.answer_n,
-                'end_pos': n, 'end_n': n, 'end_at': at_ms
-            }] ELSE [] END,
-            CASE WHEN begins AND closer IS NOT NULL THEN [{
-                'n': n, 'at_ms': at_ms, 'role': role, 'answer_n': answer_n, 'end_pos': n, 'end_n': closer.n, 'end_at': at_ms
-            }] ELSE [] END
-        )
+        CASE WHEN len(ended) > 0 THEN list_append(spent, n) ELSE spent END,
+        list_transform(list_filter(open, lambda o: list_contains(ended, o.agent)), lambda o: {
+            'agent': o.agent, 'n': o.n, 'at_ms': o.at_ms, 'role': o.role, 'answer_n': o.answer_n,
+            'end_pos': pos, 'end_n': n, 'end_at': at_ms
+        })
     FROM (
         SELECT
-            s.contact,
-            s.agent,
-            s.step,
-            s.n,
-            s.at_ms,
-            s.at_ms AS s_at,
-            coalesce(s.role, 'primary') AS role,
-            what,
-            open,
-            early,
-            coalesce(
-                (what = 'answered' AND (open IS NULL OR (open.role = 'consult' AND s.role <> 'consult')))
-                OR (what = 'taken over' AND open.role = 'consult'),
-                false
-            ) AS begins,
-            what IN ('left', 'transferred', 'ended') AND open IS NOT NULL AS ends,
-            CASE WHEN what = 'taken over' THEN open.answer_n ELSE s.n END AS answer_n,
-            CASE WHEN early[1].at_ms = s.at_ms THEN early[1] END AS closer
-        FROM reading
-        JOIN person_steps AS s
-            ON s.contact = reading.contact AND s.agent = reading.agent AND s.step = reading.step + 1
+            *,
+            CASE type
+                WHEN 'answered' THEN mine IS NULL OR (mine.role = 'consult' AND role <> 'consult')
+                ELSE guest IS NOT NULL
+            END AS begins,
+            CASE type
+                WHEN 'ended' THEN list_transform(open, lambda o: o.agent)
+                WHEN 'answered' THEN CASE WHEN begins AND mine IS NOT NULL THEN [mine.agent] ELSE [] END
+                ELSE list_filter([mine.agent, guest.agent], lambda one: one IS NOT NULL)
+            END::VARCHAR[] AS ended
+        FROM (
+            SELECT
+                s.*,
+                open,
+                spent,
+                CASE WHEN NOT list_contains(spent, s.n) THEN list_filter(open, lambda o: o.agent = s.agent)[1] END AS mine,
+                CASE WHEN type = 'transferred' AND to_agent IS DISTINCT FROM s.agent AND NOT list_contains(spent, s.n)
+                    THEN list_filter(open, lambda o: o.agent = s.to_agent AND o.role = 'consult')[1]
+                END AS guest
+            FROM reading
+            JOIN leg_steps AS s ON s.contact = reading.contact AND s.step = reading.step + 1
+        )
     )
 )
 
-SELECT contact, agent, unnest(done, recursive := true) FROM reading
+SELECT contact, unnest(done, recursive := true) FROM reading
 UNION ALL
-SELECT contact, agent, open.n, open.at_ms, open.role, open.answer_n, NULL, NULL, NULL
+SELECT contact, unnest(open, recursive := true), NULL, NULL, NULL
 FROM reading
-WHERE open IS NOT NULL
-QUALIFY row_number() OVER (PARTITION BY contact, agent ORDER BY step DESC) = 1
-    AND step = (
-        SELECT max(step) FROM person_steps WHERE person_steps.contact = reading.contact AND person_steps.agent = reading.agent
-    );
+WHERE step = (SELECT max(step) FROM leg_steps WHERE leg_steps.contact = reading.contact);
 
 -- The queue is that of the visit that was answered, else the one that the answer names, else the contact's.
 CREATE TEMP TABLE placed AS
@@ -110,7 +81,7 @@ SELECT
     coalesce(visits.queue, answer.queue, answer.home_queue) AS queue,
     CASE
         WHEN visits.queue IS NOT NULL THEN visits.channel
-        WHEN answer.queue IS NOT NULL THEN answer.channel_or_topic
+        WHEN answer.queue IS NOT NULL OR answer.home_queue = '_unknown' THEN answer.channel_or_topic
         ELSE answer.home_channel
     END AS channel,
     ending.type AS end_type,
@@ -128,7 +99,7 @@ INSERT INTO counts
 SELECT queue, channel, end_at, unnest(['consults', 'consult_ms']), unnest([1, end_at - at_ms])
 FROM placed WHERE role = 'consult' AND end_at IS NOT NULL;
 
--- Hold. `held` and `resumed` without a person: the leg that began last, and the leg that was held last.
+-- Hold. `held` without a person is of the open leg that was begun first, `resumed` of the one begun first that is held.
 CREATE TEMP TABLE hold_steps AS
 WITH aimed AS (
     SELECT DISTINCT ON (facts.contact, facts.n)
@@ -138,25 +109,25 @@ WITH aimed AS (
         ON legs.contact = facts.contact AND legs.n < facts.n AND coalesce(end_pos > facts.n, true)
         AND coalesce(facts.agent = legs.agent, true)
     WHERE type = 'held'
-    ORDER BY facts.contact, facts.n, legs.n DESC
+    ORDER BY facts.contact, facts.n, legs.n
 ),
 
 steps AS (
-    SELECT contact, pos, 0 AS nth, at_ms, what, leg, agent FROM aimed
-    UNION ALL SELECT contact, n, 0, at_ms, 'resumed', NULL, agent FROM facts WHERE type = 'resumed'
-    UNION ALL SELECT contact, end_pos, 1, end_at, 'leg ended', n, agent FROM legs WHERE end_at IS NOT NULL
+    SELECT contact, pos, 0 AS nth, at_ms, what, leg, agent, pos AS n FROM aimed
+    UNION ALL SELECT contact, pos, nth, at_ms, 'resumed', NULL, agent, n FROM readings WHERE type = 'resumed'
+    UNION ALL SELECT contact, end_pos, 1000000000, end_at, 'leg ended', n, agent, NULL FROM legs WHERE end_at IS NOT NULL
 )
 
 SELECT *, row_number() OVER (PARTITION BY contact ORDER BY pos, nth, leg) AS step FROM steps;
 
--- `held` are the legs on hold, the one held last first. `early` are those `resumed` that found none.
+-- `held` are the legs on hold, `spent` those `resumed` that have found one.
 CREATE TEMP TABLE holds AS
 WITH RECURSIVE reading AS (
     SELECT DISTINCT
         contact,
         0::BIGINT AS step,
         []::STRUCT(leg BIGINT, agent VARCHAR, at_ms BIGINT)[] AS held,
-        []::STRUCT(at_ms BIGINT, agent VARCHAR)[] AS early,
+        []::BIGINT[] AS spent,
         NULL::STRUCT(leg BIGINT, from_at BIGINT, to_at BIGINT, by_end BOOLEAN) AS done
     FROM hold_steps
     UNION ALL
@@ -164,37 +135,25 @@ WITH RECURSIVE reading AS (
         contact,
         step,
         CASE
-            WHEN begins AND early_at IS NULL THEN list_prepend({'leg': leg, 'agent': agent, 'at_ms': at_ms}, held)
+            WHEN what = 'held' AND len(list_filter(held, lambda h: h.leg = now_leg)) = 0
+                THEN list_sort(list_append(held, {'leg': leg, 'agent': agent, 'at_ms': at_ms}))
             ELSE list_filter(held, lambda h: h.leg IS DISTINCT FROM meant.leg)
         END,
-        CASE
-            WHEN what = 'resumed' AND meant IS NULL THEN list_append(early, {'at_ms': at_ms, 'agent': agent})
-            WHEN early_at IS NOT NULL THEN list_filter(early, lambda e: e IS DISTINCT FROM early_at)
-            ELSE early
-        END,
-        CASE
-            WHEN early_at IS NOT NULL THEN {'leg': leg, 'from_at': at_ms, 'to_at': at_ms, 'by_end': false}
-            WHEN meant IS NOT NULL
-                THEN {'leg': meant.leg, 'from_at': meant.at_ms, 'to_at': at_ms, 'by_end': what = 'leg ended'}
+        CASE WHEN what = 'resumed' AND meant IS NOT NULL THEN list_append(spent, n) ELSE spent END,
+        CASE WHEN meant IS NOT NULL
+            THEN {'leg': meant.leg, 'from_at': meant.at_ms, 'to_at': at_ms, 'by_end': what = 'leg ended'}
         END
     FROM (
         SELECT
-            s.contact,
-            s.step,
-            s.what,
-            s.at_ms,
-            s.agent,
-            s.leg,
+            s.*,
+            s.leg AS now_leg,
             held,
-            early,
-            what = 'held' AND len(list_filter(held, lambda h: h.leg = s.leg)) = 0 AS begins,
-            CASE what
-                WHEN 'resumed' THEN list_filter(held, lambda h: s.agent IS NULL OR h.agent = s.agent)[1]
-                WHEN 'leg ended' THEN list_filter(held, lambda h: h.leg = s.leg)[1]
-            END AS meant,
-            CASE WHEN begins
-                THEN list_filter(early, lambda e: e.at_ms = s.at_ms AND (e.agent IS NULL OR e.agent = s.agent))[1]
-            END AS early_at
+            spent,
+            CASE
+                WHEN what = 'resumed' AND NOT list_contains(spent, s.n)
+                    THEN list_filter(held, lambda h: s.agent IS NULL OR h.agent = s.agent)[1]
+                WHEN what = 'leg ended' THEN list_filter(held, lambda h: h.leg = s.leg)[1]
+            END AS meant
         FROM reading
         JOIN hold_steps AS s ON s.contact = reading.contact AND s.step = reading.step + 1
     )
@@ -205,20 +164,19 @@ SELECT contact, done.* FROM reading WHERE done IS NOT NULL;
 -- Wrap-up: `wrapped` is of the leg (of the person named, if one is) that ended last of those that have none.
 CREATE TEMP TABLE wrap_steps AS
 WITH steps AS (
-    SELECT contact, n AS pos, 1 AS nth, at_ms, agent, NULL::BIGINT AS leg FROM facts WHERE type = 'wrapped'
-    UNION ALL SELECT contact, end_pos, 0, end_at, agent, n FROM legs WHERE end_at IS NOT NULL
+    SELECT contact, n AS pos, 1 AS nth, agent, NULL::BIGINT AS leg, at_ms FROM facts WHERE type = 'wrapped'
+    UNION ALL SELECT contact, end_pos, 0, agent, n, end_at FROM legs WHERE end_at IS NOT NULL
 )
 
 SELECT *, row_number() OVER (PARTITION BY contact ORDER BY pos, nth, leg) AS step FROM steps;
 
--- `bare` are the legs that ended and have no wrap-up, the one that ended last first.
+-- `bare` are the legs that ended and have no wrap-up, the one that ended last first, of those of one time the one begun last.
 CREATE TEMP TABLE wraps AS
 WITH RECURSIVE reading AS (
     SELECT DISTINCT
         contact,
         0::BIGINT AS step,
-        []::STRUCT(leg BIGINT, agent VARCHAR)[] AS bare,
-        []::STRUCT(n BIGINT, at_ms BIGINT, agent VARCHAR)[] AS early,
+        []::STRUCT(end_at BIGINT, leg BIGINT, agent VARCHAR)[] AS bare,
         NULL::STRUCT(leg BIGINT, wrapped_n BIGINT) AS done
     FROM wrap_steps
     UNION ALL
@@ -227,32 +185,14 @@ WITH RECURSIVE reading AS (
         step,
         CASE
             WHEN leg IS NULL THEN list_filter(bare, lambda b: b.leg IS DISTINCT FROM meant.leg)
-            WHEN early_wrap IS NULL THEN list_prepend({'leg': leg, 'agent': agent}, bare)
-            ELSE bare
+            ELSE list_reverse_sort(list_append(bare, {'end_at': at_ms, 'leg': leg, 'agent': agent}))
         END,
-        CASE
-            WHEN leg IS NULL AND meant IS NULL THEN list_append(early, {'n': pos, 'at_ms': at_ms, 'agent': agent})
-            WHEN early_wrap IS NOT NULL THEN list_filter(early, lambda e: e.n <> early_wrap.n)
-            ELSE early
-        END,
-        CASE
-            WHEN meant IS NOT NULL THEN {'leg': meant.leg, 'wrapped_n': pos}
-            WHEN early_wrap IS NOT NULL THEN {'leg': leg, 'wrapped_n': early_wrap.n}
-        END
+        CASE WHEN meant IS NOT NULL THEN {'leg': meant.leg, 'wrapped_n': pos} END
     FROM (
         SELECT
-            s.contact,
-            s.step,
-            s.pos,
-            s.at_ms,
-            s.agent,
-            s.leg,
+            s.*,
             bare,
-            early,
-            CASE WHEN s.leg IS NULL THEN list_filter(bare, lambda b: s.agent IS NULL OR b.agent = s.agent)[1] END AS meant,
-            CASE WHEN s.leg IS NOT NULL
-                THEN list_filter(early, lambda e: e.at_ms = s.at_ms AND (e.agent IS NULL OR e.agent = s.agent))[1]
-            END AS early_wrap
+            CASE WHEN s.leg IS NULL THEN list_filter(bare, lambda b: s.agent IS NULL OR b.agent = s.agent)[1] END AS meant
         FROM reading
         JOIN wrap_steps AS s ON s.contact = reading.contact AND s.step = reading.step + 1
     )
@@ -307,11 +247,24 @@ UNION ALL
 SELECT queue, channel, wrapped_at, unnest(['matters', 'resolved']), unnest([1, resolved::BIGINT])
 FROM handlings WHERE resolved IS NOT NULL
 UNION ALL
-SELECT queue, channel, done_at, 'issue_handled:' || issue, 1
+SELECT
+    queue,
+    channel,
+    done_at,
+    unnest(['issue_handled:', 'issue_transferred:', 'issue_talk_ms:', 'issue_hold_ms:', 'issue_acw_ms:']) || issue,
+    unnest([
+        1, (end_type = 'transferred')::BIGINT, end_at - at_ms - hold_ms, hold_ms, coalesce(wrapped_at - end_at, 0)
+    ])
 FROM handlings JOIN issues ON issues.contact = handlings.contact
-WHERE done_at IS NOT NULL AND issue <> '/';
+WHERE done_at IS NOT NULL;
 
+INSERT INTO durations
+SELECT queue, channel, done_at, 'handle', end_at - at_ms + coalesce(wrapped_at - end_at, 0)
+FROM handlings WHERE done_at IS NOT NULL;
+
+-- Wrap-up that was reported after the limit was waited for up to the limit.
 INSERT INTO spans
-SELECT queue, channel, 'in_progress', at_ms, end_at FROM legs
+SELECT queue, channel, 'in_progress', at_ms, end_at, at_ms FROM legs
 UNION ALL
-SELECT queue, channel, 'in_acw', end_at, done_at FROM handlings, settings WHERE wrap_up <> 'none';
+SELECT queue, channel, 'in_acw', end_at, least(coalesce(done_at, end_at + acw_limit_ms), end_at + acw_limit_ms), end_at
+FROM handlings, settings WHERE wrap_up <> 'none';

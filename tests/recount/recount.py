@@ -4,10 +4,11 @@ It imports nothing of the project, so that it can convict the engine: each rule 
 time, by subject in the `.sql` files beside this module, and they run in the order of `SUBJECTS`. Each puts what it counts
 into one table, `counts`; `figures.sql` adds up.
 
-What is not here: `wait_clock = "open_hours"`, `wrap_up = "agent_state"`, and the horizons, which `replay` has not either.
+What is not here: `wrap_up = "agent_state"`, and the horizons, which `replay` has not either.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Final, Literal
 
@@ -15,7 +16,7 @@ import duckdb
 from xxhash import xxh3_64_digest
 
 SUBJECTS: Final = (
-    "facts", "visits", "contacts", "offers", "legs", "chats", "callbacks", "surveys", "figures",
+    "facts", "visits", "callbacks", "contacts", "offers", "legs", "chats", "surveys", "figures",
 )  # fmt: skip
 HOUR_MS: Final = 3_600_000
 EXPIRY_MS: Final = {"voice": HOUR_MS, "chat": 4 * HOUR_MS}
@@ -35,15 +36,18 @@ def recount(
     tolerance_s: int = 900,
     expiry_ms: Mapping[str, int] = EXPIRY_MS,
     other_expiry_ms: int = 72 * HOUR_MS,
+    first_response_s: int = 60,
+    hours: Sequence[tuple[int, int]] = (),
 ) -> tuple[Figures, dict[str, int]]:
     """Return the figures of events, one line each, in any order, as known at `now_ms`; and the quality of the data.
 
     Keys are queue, channel and start of a quarter of an hour (UTC); without a start over all time, without queue and channel
-    over all. Counts, sums in ms (`…_ms`), waits of nearest rank in ms; names that are not there are 0. A state (`waiting`,
-    `oldest_entry` in epoch ms, `in_progress`, `in_acw`) is that of the quarter's end, or of `now_ms` where that is earlier.
+    over all. Counts, sums in ms (`…_ms`), durations of nearest rank in ms; names that are not there are 0. A state (`waiting`,
+    `ringing`, `in_progress`, `in_acw`, `unanswered`, `callbacks_…`; `oldest_…` of each in epoch ms) is that of the quarter's
+    end, or of `now_ms` where that is earlier. With `hours`, from when to when it is open, waits go by them only.
     """
     lines = [_text(event) for event in events]
-    with duckdb.connect() as con:
+    with duckdb.connect(config={"threads": 1}) as con:
         con.execute(
             "CREATE TEMP TABLE lines AS SELECT unnest($1::VARCHAR[]) AS body, generate_subscripts($1, 1) AS line",
             [lines],
@@ -51,8 +55,20 @@ def recount(
         con.execute(
             "CREATE TEMP TABLE settings AS SELECT $1::BIGINT AS now_ms, $2::BIGINT * 1000 AS threshold_ms,"
             " $3::BIGINT * 1000 AS short_ms, $4::VARCHAR AS wrap_up, 600000 AS acw_limit_ms,"
-            " $5::BOOLEAN AS callbacks_in_offered, $6::BIGINT * 1000 AS tolerance_ms, $7::BIGINT AS other_expiry_ms",
-            [now_ms, threshold_s, short_s, wrap_up, callbacks_in_offered, tolerance_s, other_expiry_ms],
+            " $5::BOOLEAN AS callbacks_in_offered, $6::BIGINT * 1000 AS tolerance_ms, $7::BIGINT AS other_expiry_ms,"
+            " $8::BIGINT * 1000 AS first_response_ms,"
+            " $9::STRUCT(from_ms BIGINT, to_ms BIGINT, before_ms BIGINT)[] AS hours",
+            [
+                now_ms,
+                threshold_s,
+                short_s,
+                wrap_up,
+                callbacks_in_offered,
+                tolerance_s,
+                other_expiry_ms,
+                first_response_s,
+                _opened(hours),
+            ],
         )
         con.execute(
             "CREATE TEMP TABLE expiries AS SELECT unnest($1::VARCHAR[]) AS channel, unnest($2::BIGINT[]) AS limit_ms",
@@ -65,6 +81,14 @@ def recount(
         for queue, channel, start_ms, name, n in con.execute("FROM figures").fetchall():
             figures.setdefault((queue, channel, start_ms), {})[name] = n
         return figures, dict(con.execute("FROM quality").fetchall())
+
+
+def _opened(hours: Sequence[tuple[int, int]]) -> list[dict[str, int]]:
+    """Return the open hours, each with how much was open before it."""
+    before = accumulate((until - since for since, until in hours), initial=0)
+    return [
+        {"from_ms": since, "to_ms": until, "before_ms": ms} for (since, until), ms in zip(hours, before, strict=False)
+    ]
 
 
 def _text(line: bytes) -> str | None:

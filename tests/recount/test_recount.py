@@ -25,15 +25,16 @@ HOUR: Final = 3_600
 VISITS: Final = r"offered|answered|(short_)?abandoned|exited(\..*)?|lost|(answer|abandon|exit)_wait_ms|waiting"
 CELLS: Final = r"[abcxw]_(in|out)|sa|cohort_lost"
 LIVE: Final = r"live_.*"
-CONTACT: Final = r"contacts|contact_.*"
+CONTACT: Final = r"contacts|contact_(answered|abandoned|wait_ms)"
 OFFERS: Final = r"offers|ring_ms|declined.*|rona.*"
 LEGS: Final = r"handled|talk_ms|hold.*|held|acw.*|transferred.*|agent_disconnect_first|in_progress|in_acw"
 CONSULTS: Final = r"consult.*"
 MATTERS: Final = r"matters|resolved"
-CHATS: Final = r"replies|reply_time_ms|responses|frt.*|missed|dropped|completed"
-CALLBACKS: Final = r"callback.*"
-SURVEYS: Final = r"rated|csat.*|nps.*|ces.*|surveys.*"
-ISSUES: Final = r"issue_.*"
+CHATS: Final = r"replies|reply_time_ms|responses|frt.*_ms|missed|dropped|completed"
+DUE: Final = r"responded_.*|no_response|response_overdue"
+CALLBACKS: Final = r"callback_.*|callbacks_(requested|attempted|connected|failed|cancelled|kept)"
+SURVEYS: Final = r"csat_(rated|good)|nps.*|ces.*|(cohort_)?surveys.*|rated_.*"
+ISSUES: Final = r"issue_(contacts|handled|transferred):.*"
 
 
 def call(what: str, s: float, **fields: Any) -> Event:
@@ -119,16 +120,25 @@ def test_what_closes_is_read_before_what_opens() -> None:
 
 
 # 0             at once: what closes finds nothing open yet, and waits for it
-# X Q   L A   W E
+# X Q   L A   D r   T A(consult)
 def test_what_closes_waits_for_what_opens_in_its_millisecond() -> None:
     left = count(call("queued", 0, queue="sales"), call("exited", 0, reason="timeout"), now=9)
     assert told(left, VISITS) == {"offered": 1, "exited": 1, "exited.timeout": 1}
     handled = count(call("left", 0, agent="ann"), call("answered", 0, agent="ann", queue="sales"), now=9)
     assert told(handled, LEGS) == {"handled": 1}
+    offered = count(call("declined", 0, agent="ann"), call("ringing", 0, seq=1, agent="ann", queue="sales"), now=9)
+    assert told(offered, OFFERS) == {"offers": 1, "declined": 1, "declined.none": 1, "rona": 1, "rona_excl_abandon": 1}
+    taken = count(
+        call("transferred", 0, to_agent="bob"), call("answered", 0, agent="bob", role="consult", queue="sales"), now=9
+    )
+    assert told(taken, f"{LEGS}|{CONSULTS}") == {"consults": 1, "in_progress": 1}
+
+
+def test_what_else_closes_does_not_wait() -> None:
     wrapped = count(
         call("answered", 0, agent="ann", queue="sales"), call("ended", 9, seq=1), call("wrapped", 9, resolved=True)
     )
-    assert told(wrapped, f"{LEGS}|{MATTERS}") == {"handled": 1, "talk_ms": 9_000, "matters": 1, "resolved": 1}
+    assert told(wrapped, f"{LEGS}|{MATTERS}") == {"handled": 1, "talk_ms": 9_000}
 
 
 # 0   10   20       a millisecond later it changes nothing
@@ -144,10 +154,33 @@ def test_the_channel_is_the_events_else_the_topics() -> None:
         call("queued", 0, queue="sales", contact_id="d", channel="video"),
         chat("queued", 0, queue="sales", contact_id="e"),
         call("blocked", 0, reason="no_agent", contact_id="f"),
+        call("blocked", 0, reason="no_agent", contact_id="g", channel="fax"),
     )
     assert {(queue, channel) for queue, channel, start in found if start is None} == {
-        ("sales", "voice"), ("sales", "video"), ("sales", "chat"), ("_unknown", "voice"), (None, None)
+        ("sales", "voice"), ("sales", "video"), ("sales", "chat"), ("_unknown", "voice"), ("_unknown", "fax"), (None, None)
     }  # fmt: skip
+
+
+def test_where_another_event_names_a_queue_its_channel_is_the_contacts() -> None:
+    offered = call("survey_offered", 9, queue="tech", channel="fax")
+    found = count(call("queued", 0, queue="sales", channel="video"), offered)
+    assert told(found, SURVEYS, "tech", "video") == {"surveys_offered": 1}
+    assert told(count(offered), SURVEYS, "tech") == {"surveys_offered": 1}
+    escalated = call("escalated", 9, channel="fax")
+    assert told(count(escalated), "escalated", "_unknown") == {"escalated": 1}
+
+
+# 0                       5           7               the first answer that named a queue, until the contact enters one
+# A(ann, sales monitor)   A(tech)     A(billing)
+def test_the_contacts_queue() -> None:
+    begin = [
+        call("answered", 0, agent="ann", queue="sales", role="monitor"),
+        call("answered", 5, agent="bob", queue="tech", channel="video"),
+        call("answered", 7, agent="cid", queue="billing"),
+    ]
+    assert told(count(*begin, call("escalated", 9)), "escalated", "tech", "video") == {"escalated": 1}
+    assert told(count(*begin, call("queued", 8, queue="sales"), call("escalated", 9)), "escalated") == {"escalated": 1}
+    assert told(count(*begin, call("blocked", 9, reason="no_agent")), "blocked", "tech", "video") == {"blocked": 1}
 
 
 # Visits
@@ -239,17 +272,17 @@ def test_the_end_ends_all_visits(by: str | None, expected: dict[str, int]) -> No
     assert told(found, f"{VISITS}|{CELLS}") == told(found, f"{VISITS}|{CELLS}", "tech") == {"offered": 1, **expected}
 
 
-# 0     10.5         3610.5   3611         heard of last after 10.5; lost an hour later, in whole seconds after the entry
-# Q     classified            lost
+# 0     70.5         3660     3670.5         heard of last after 70.5; lost an hour later, in whole minutes after the entry
+# Q     classified   lost
 @pytest.mark.parametrize(
     ("now", "expected"),
     [
-        (3_610.999, {"offered": 1, "waiting": 1, "w_out": 1}),
-        (3_611, {"offered": 1, "lost": 1, "cohort_lost": 1}),
+        (3_659.999, {"offered": 1, "waiting": 1, "w_out": 1}),
+        (3_660, {"offered": 1, "lost": 1, "cohort_lost": 1}),
     ],
 )
 def test_a_visit_is_lost_when_nothing_was_heard_for_an_hour(now: float, expected: dict[str, int]) -> None:
-    found = count(call("queued", 0, queue="sales"), call("classified", 10.5), now=now)
+    found = count(call("queued", 0, queue="sales"), call("classified", 70.5), now=now)
     assert told(found, f"{VISITS}|{CELLS}") == expected
     assert told(found, "lost", start=60) == ({"lost": 1} if "lost" in expected else {})
     assert told(found, "waiting", start=45) == {"waiting": 1}
@@ -329,7 +362,7 @@ def test_overflow_hides_nothing() -> None:
         call("answered", 25, agent="ann"),
         call("answered", 99, agent="bob"),
     )
-    assert told(found, CONTACT) == {"contacts": 1, "contact_answered": 1, "contact_answered_wait_ms": 25_000}
+    assert told(found, CONTACT) == {"contacts": 1, "contact_answered": 1, "contact_wait_ms": 25_000}
     assert told(found, f"{CONTACT}|{CELLS}", "tech") == {"a_in": 1}
 
 
@@ -342,7 +375,38 @@ def test_a_contact_gives_up_where_it_ends_without_an_answer() -> None:
         call("ended", 20, by="customer"),
         call("answered", 30, agent="ann"),
     )
-    assert told(found, CONTACT) == {"contacts": 1, "contact_abandoned": 1, "contact_abandoned_wait_ms": 20_000}
+    assert told(found, CONTACT) == {"contacts": 1, "contact_abandoned": 1}
+
+
+# 0   5   10   20        a callback that is owed when it ends
+# Q   C   E    c or a
+@pytest.mark.parametrize(
+    ("then", "expected"),
+    [
+        ([], {}),
+        ([call("callback_cancelled", 20)], {"contact_abandoned": 1}),
+        ([call("callback_attempted", 20, result="busy")], {}),
+        ([call("callback_attempted", 20, result="connected"), call("callback_cancelled", 30)], {}),
+        ([call("callback_attempted", 20, result="connected"), call("ended", 30)], {"contact_abandoned": 1}),
+        ([call("answered", 25, agent="ann")], {"contact_answered": 1, "contact_wait_ms": 25_000}),
+    ],
+)
+def test_a_contact_to_whom_a_callback_is_owed_has_not_given_up(then: list[Event], expected: dict[str, int]) -> None:
+    begin = [call("queued", 0, queue="sales"), call("callback_requested", 5), call("ended", 10)]
+    assert told(count(*begin, *then), CONTACT) == {"contacts": 1, **expected}
+    before = count(call("queued", 0, queue="sales"), call("callback_requested", 5), call("callback_cancelled", 9))
+    assert told(before, CONTACT) == {"contacts": 1}  # it has not ended
+
+
+# 0          5               9
+# Q(sales)   Q(tech)         A(tech): sales was its first queue, though it counts there in nothing else
+def test_a_contact_counts_where_another_answer_ended_its_first_visit() -> None:
+    found = count(
+        call("queued", 0, queue="sales"),
+        call("queued", 5, queue="tech"),
+        call("answered", 9, agent="ann", queue="tech"),
+    )
+    assert told(found, f"{CONTACT}|offered") == {"contacts": 1, "contact_answered": 1, "contact_wait_ms": 9_000}
 
 
 # Offers to a person
@@ -388,15 +452,29 @@ def test_whose_fault_an_unanswered_offer_is(ending: list[Event], rona: int, excl
 # Q(sales)   Q(tech)   r(ann, tech)     for sales                   A(cid, tech): both end; sales is answered elsewhere
 def test_an_offer_is_for_a_visit() -> None:
     found = count(
-        call("ringing", -1, agent="ann"),  # for none
+        call("ringing", -1, agent="ann", queue="billing"),  # for none; rings on
         call("queued", 0, queue="sales"),
         call("queued", 1, queue="tech"),
         call("ringing", 2, agent="ann", queue="tech"),
         call("ringing", 3, agent="bob", queue="billing"),
+        call("ringing", 3, agent="cid", queue="tech"),
         call("answered", 4, agent="cid", queue="tech"),
+        call("ended", 5),
     )
     assert told(found, OFFERS) == {"offers": 1, "ring_ms": 1_000}
-    assert told(found, OFFERS, "tech") == {"offers": 1, "ring_ms": 2_000}
+    assert told(found, OFFERS, "tech") == {"offers": 1, "ring_ms": 1_000}
+    assert told(found, OFFERS, "billing") == {"offers": 1, "ring_ms": 6_000}
+
+
+# 0             5     3605      an offer for a call that is not offered; without an end it rings for an hour
+# Q(outbound)   r
+def test_an_offer_without_an_end() -> None:
+    begin = [call("queued", 0, queue="sales", direction="outbound"), call("ringing", 5, agent="ann")]
+    assert told(count(*begin, now=HOUR + 4), f"{OFFERS}|ringing") == {"ringing": 1}
+    assert told(count(*begin, now=HOUR + 5), f"{OFFERS}|ringing") == {}
+    assert told(count(*begin, call("declined", 8, agent="ann", reason="rescinded")), "offers|ring_ms") == {
+        "offers": 1, "ring_ms": 3_000
+    }  # fmt: skip
 
 
 # Legs
@@ -418,6 +496,23 @@ def test_handle_time_is_talk_hold_and_wrap_up() -> None:
     handled = {"handled": 1, "talk_ms": 70_000, "hold_ms": 20_000, "acw_ms": 30_000, "holds": 1, "held": 1}
     assert told(found, LEGS, start=15) == {**handled, "agent_disconnect_first": 1}
     assert told(found, LEGS, start=0) == {}
+
+
+# 0    5            10   20             30   40     without a person: of the leg begun first, of the held one begun first
+# A    A(bob conf)  H    H(bob), R      R    E
+def test_whose_hold_it_is() -> None:
+    found = count(
+        call("answered", 0, agent="ann", queue="sales"),
+        call("answered", 5, agent="bob", role="conference", queue="tech"),
+        call("held", 10),
+        call("held", 15),
+        call("held", 20, agent="bob"),
+        call("resumed", 20, seq=1),
+        call("resumed", 30),
+        call("ended", 40),
+    )
+    assert told(found, "hold_ms|holds") == {"hold_ms": 10_000, "holds": 1}
+    assert told(found, "hold_ms|holds", "tech") == {"hold_ms": 10_000, "holds": 1}
 
 
 # 0    5            20        30             50
@@ -457,6 +552,7 @@ def test_one_who_was_consulted_takes_over() -> None:
     ("then", "legs"),
     [
         (call("answered", 20, agent="bob", queue="tech"), {"handled": 1, "talk_ms": 10_000}),
+        (call("answered", 20, agent="bob", queue="tech", role="conference"), {"handled": 1, "talk_ms": 10_000}),
         (call("left", 20, agent="bob"), {}),
     ],
 )
@@ -503,6 +599,20 @@ def test_wrap_up_is_of_the_leg_that_ended_last() -> None:
     assert told(found, f"{LEGS}|{MATTERS}") == {
         "handled": 1, "talk_ms": 10_000, "acw_ms": 40_000, "matters": 1, "resolved": 1
     }  # fmt: skip
+
+
+# 0    5               20       30       together: of the one begun last, though its end is read first
+# A    A(bob tech)     L(bob)L  W
+def test_wrap_up_of_legs_that_ended_together() -> None:
+    found = count(
+        call("answered", 0, agent="ann", queue="sales"),
+        call("answered", 5, agent="bob", queue="tech", role="conference"),
+        call("left", 20, agent="bob"),
+        call("left", 20, seq=1, agent="ann"),
+        call("wrapped", 30),
+    )
+    assert told(found, "acw_ms", "tech") == {"acw_ms": 10_000}
+    assert told(found, "acw_ms") == {}
 
 
 # 0    100      700           wrap-up is waited for, ten minutes at most
@@ -553,7 +663,40 @@ def test_the_first_response_after_a_bot_is_from_the_entry() -> None:
         chat("queued", 10, queue="sales"),
         chat("message", 40, by="agent"),
     )
-    assert told(found, "frt.*", channel="chat") == {"frt_ms": 30_000, "frt_total_ms": 40_000}
+    assert told(found, "frt.*_ms", channel="chat") == {"frt_ms": 30_000, "frt_total_ms": 40_000}
+
+
+# 0   10   12   40       nobody asked yet: the greeting is a response to the entry, but no reply
+# b   Q    p    m
+def test_the_first_response_to_one_who_says_nothing() -> None:
+    found = count(
+        chat("message", 0, by="bot"),
+        chat("queued", 10, queue="sales"),
+        chat("message", 12, by="agent"),
+        chat("message", 40, by="customer"),
+        chat("message", 50, by="agent"),
+    )
+    assert told(found, f"{CHATS}|{DUE}", channel="chat") == {
+        "responses": 1, "frt_ms": 2_000, "frt_total_ms": 10_000, "replies": 1, "reply_time_ms": 10_000, "responded_in": 1
+    }  # fmt: skip
+
+
+# 0   5   T = 60
+# Q   m
+@pytest.mark.parametrize(
+    ("then", "now", "due"),
+    [
+        (None, 65, {}),
+        (None, 65.001, {"response_overdue": 1}),
+        (chat("message", 65, by="agent"), 99, {"responded_in": 1}),
+        (chat("message", 65.001, by="agent"), 99, {"responded_out": 1}),
+        (chat("ended", 9), 99, {"no_response": 1}),
+    ],
+)
+def test_a_first_response_is_due(then: Event | None, now: float, due: dict[str, int]) -> None:
+    story = [chat("queued", 0, queue="sales"), chat("message", 5, by="customer"), *([then] if then else [])]
+    assert told(count(*story, now=now), DUE, channel="chat") == due
+    assert told(count(*story, now=now), "unanswered", channel="chat") == ({} if then else {"unanswered": 1})
 
 
 # 0   5   9   100   120      it goes on later: begun anew, and not queued again
@@ -608,9 +751,9 @@ def test_callbacks(late_s: float, kept: int) -> None:
     )
     assert told(found, CALLBACKS) == {
         "callbacks_requested": 1,
-        "callbacks_attempts": 2,
+        "callbacks_attempted": 3,
         "callbacks_failed": 1,
-        "callbacks_connected": 1,
+        "callbacks_connected": 2,
         "callback_wait_ms": round((due - 10) * 1_000),
         **({"callbacks_kept": 1} if kept else {}),
     }
@@ -655,7 +798,7 @@ def test_where_a_survey_counts(named: dict[str, str], queue: str) -> None:
         call("rated", 50, csat=4, **named),
     )
     assert told(found, SURVEYS, queue) == {
-        "surveys_offered": 1, "surveys_answered": 1, "rated": 1, "csat_rated": 1, "csat_good": 1
+        "surveys_offered": 1, "surveys_answered": 1, "cohort_surveys_answered": 1, "csat_rated": 1, "csat_good": 1
     }  # fmt: skip
 
 
@@ -669,9 +812,9 @@ def test_the_last_answer_to_a_survey_stands() -> None:
         call("rated", 930, survey="s2", csat=8, scale=10, nps=6),  # answers no offer
         call("rated", 940, survey="s3", ces=6, nps=8),
     )
-    assert told(found, SURVEYS, start=0) == {"surveys_offered": 1, "surveys_answered": 1}
+    assert told(found, SURVEYS, start=0) == {"surveys_offered": 1, "cohort_surveys_answered": 1}
     assert told(found, SURVEYS, start=15) == {
-        "rated": 3,
+        "surveys_answered": 3,
         "csat_rated": 2,
         "csat_good": 1,
         "nps_rated": 3,
@@ -740,7 +883,9 @@ def test_days(seed: int) -> None:
     assert recount(shuffled(events, seed), newest)[0] == found
     assert quality["invalid"] == 0
 
-    states = r"waiting|in_progress|oldest_entry|max_wait|.*_p\d\d"
+    states = (
+        r"waiting.*|ringing|in_progress|oldest_.*|max_wait|.*_p\d\d|unanswered|callbacks_(open|scheduled|due|overdue)"
+    )
     for (queue, channel, start), figures in found.items():
         if start is None and queue is not None:
             quarters = [of for key, of in found.items() if key[:2] == (queue, channel) and key[2] is not None]
