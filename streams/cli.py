@@ -169,6 +169,50 @@ def replay(
 
 
 @main.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("--queue", required=True, metavar="Q", help="Queue of the row.")
+@click.option("--channel", metavar="C", help="Channel of the row, where the queue has several.")
+@click.option("--interval", "start_ms", type=Moment(), required=True, help="Start of the row's interval.")
+@click.option(
+    "--interval-length",
+    type=click.Choice(list(_INTERVALS_MIN)),
+    default="15m",
+    show_default=True,
+    help="Length of the row, as replay --interval.",
+)
+@click.option("--metric", required=True, metavar="M", help="Name of the figure (floorpulse metrics).")
+@_SETTINGS
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="List so many contacts; else all.")
+@click.option(
+    "--processes", type=click.IntRange(1, 64), help="Share contacts out over so many; else what pays on this machine."
+)
+def explain(
+    paths: tuple[str, ...],
+    queue: str,
+    channel: str | None,
+    start_ms: int,
+    interval_length: str,
+    metric: str,
+    settings_file: Path | None,
+    as_json: bool,
+    limit: int | None,
+    processes: int | None,
+) -> None:
+    """List the contacts behind a figure of replay, and what each adds to it.
+
+    The first line says the figure and how it is made, the last what all that is listed comes to: the same.
+
+    \b
+    Example:  floorpulse explain calls.jsonl --queue sales --interval 2026-01-31T09:15 --metric service_level
+    """
+    from streams.explanation import Asked, run_explain
+
+    asked = Asked(metric, queue, start_ms, channel, _INTERVALS_MIN[interval_length])
+    run_explain(paths, _load(settings_file, None), asked, as_json, limit, processes)
+
+
+@main.command()
 @_BOOTSTRAP
 @_SETTINGS
 @click.option("--input", "path", metavar="FILE", help="Recorded events (.jsonl, .gz, .zst) instead of simulated ones.")

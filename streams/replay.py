@@ -92,7 +92,7 @@ class Replay:
         return Report(recorded, self.frame, self.settings.goals(), _groups(self.settings, recorded.views))
 
     def recorded(self) -> Recorded:
-        """Return what a report is made of."""
+        """Return what a report is made of; once, for the shards say only what is new."""
         self._name_invalid()
         said = self.shards.said()
         counts = counted(said)
