@@ -1,6 +1,7 @@
 """The files of `replay --out`: what is in them is what `--json` says, and what stood there stays until they are whole."""
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from models.catalogue import METRICS
 from models.errors import ConfigError, FloorpulseError
 from models.settings import Settings
+from streams.cli import main
 from streams.export import CONTACTS, INTERVALS, TOTALS, Export, settings_version
 from streams.replay import run_replay
 from streams.report import Frame
@@ -189,3 +191,37 @@ def test_the_version_of_the_settings_changes_with_what_figures_are_measured_by()
         version(zone="Europe/Zurich"),
     ]
     assert len({version(), *others}) == 6
+
+
+# ---------------------------------------------------------------- docs/replay.md
+
+PAGE = (Path(__file__).parents[2] / "docs" / "replay.md").read_text("utf-8")
+
+
+def test_the_page_has_every_column_of_the_contacts_in_order() -> None:
+    table = PAGE.partition("| column | says |")[2].partition("\n\n")[0]
+    named = [name for row in table.splitlines() for name in re.findall(r"`(\w+)`", row.split("|")[1] if row else "")]
+    assert named == [name for name, *_ in CONTACTS]
+
+
+def test_the_page_has_every_option() -> None:
+    for command, heading in (("replay", "## Options of replay"), ("explain", "## Explain")):
+        section = PAGE.partition(f"{heading}\n")[2].partition("\n## ")[0]
+        rows = [row.split("|")[1] for row in section.splitlines() if row.startswith("| `--")]
+        named = {option for row in rows for option in re.findall(r"--[\w-]+", row)}
+        assert named == {
+            option for parameter in main.commands[command].params for option in parameter.opts if "--" in option
+        }
+
+
+def test_the_queries_of_the_page_can_be_asked_and_the_figures_are_the_reports(
+    recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    total = replayed(recording, capsys, tmp_path)["totals"][-1]
+    queries = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
+    assert len(queries) == 3
+    for query in queries:
+        assert duckdb.execute(query.replace("'figures/", f"'{tmp_path}/")).fetchall()
+    for figure, expression in re.findall(r"^\| (\w+) \| `(.*?)`, by", PAGE, re.MULTILINE):
+        found = duckdb.execute(f"SELECT {expression} FROM '{tmp_path}/contacts.parquet'").fetchall()
+        assert found[0][0] == pytest.approx(total[figure]), figure
