@@ -162,8 +162,7 @@ class AmountsReader:
             case measures.REPLY:
                 return ("replies",)
             case measures.CALLBACK_DELAY:
-                kept = bucket <= last_bucket_within(self.goals.callback_tolerance_s)
-                return ("callbacks_kept",) if kept else ()
+                return ("callbacks_kept",) if bucket <= self.goals.callback_tolerance_s else ()
         return ()
 
     def add_open(self, found: Amounts, opened: Open, now_ms: int, from_ms: int, to_ms: int) -> Amounts:

@@ -3,11 +3,10 @@
 Steps of the record (models/contact.py), as in models/visits.py.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from models.contribution import Contribution
 from models.facts import Fact
-from models.histogram import bucket_of
 from models.measures import (
     CALLBACK_DELAY,
     CALLBACK_WAIT_MS,
@@ -24,6 +23,7 @@ from models.places import begin, key_of
 from models.span import span
 from models.visits import settle
 
+LONGEST_DELAY_S: Final = 3_601  # above every tolerance
 if TYPE_CHECKING:
     from models.contact import Contact
 
@@ -51,8 +51,8 @@ def attempted(contact: "Contact", fact: Fact, out: Contribution) -> bool:
     ending = CALLBACKS_CONNECTED if result == "connected" else CALLBACKS_FAILED
     out.counted.append((key, at, ((CALLBACKS_ATTEMPTED, 1), (ending, 1)), 1))
     if owed is not None and result == "connected":
-        late_ms = max(0, at - owed.due_at)
-        made = (CALLBACKS_MADE, 1), (CALLBACK_WAIT_MS, at - owed.at), (CALLBACK_DELAY + bucket_of(late_ms), 1)
+        late_s = min(max(0, at - owed.due_at + 999) // 1_000, LONGEST_DELAY_S)
+        made = (CALLBACKS_MADE, 1), (CALLBACK_WAIT_MS, at - owed.at), (CALLBACK_DELAY + late_s, 1)
         out.counted.append((key, at, made, 1))
         give_up(contact, out)
     return True

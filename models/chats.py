@@ -48,14 +48,15 @@ def entered(contact: "Contact", at: int, out: Contribution) -> None:
         _respond(chat, out)  # who was in a queue before waits there no more
         chat.due_at = at
     chat.queued = True
-    _place(contact, chat, out)
+    place(contact, out)
 
 
-def _place(contact: "Contact", chat: Chat, out: Contribution) -> None:
+def place(contact: "Contact", out: Contribution) -> None:
     """Let what is waited for stand in the contact's queue, once it has one."""
     key = contact.key
-    if key is None:
+    if key is None or contact.more is None or contact.more.chat is None:
         return
+    chat = contact.more.chat
     if chat.asked_at is not None and chat.asked_key is None:
         chat.asked_key = key
         out.opened.append((key, UNANSWERED, chat.asked_at << BITS, 1))
@@ -76,7 +77,7 @@ def message(contact: "Contact", fact: Fact, out: Contribution) -> bool:
                 chat.due_at = at
         if chat.asked_at is None:
             chat.asked_at = at
-        _place(contact, chat, out)
+        place(contact, out)
     elif by == "agent":
         _reply(contact, chat, at, out)
     return True

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from models.book import Key
-from models.chats import chat_of, closed
+from models.chats import chat_of, closed, place
 from models.contribution import Cells, Contribution
 from models.facts import Fact
 from models.histogram import bucket_of
@@ -93,6 +93,7 @@ def answered(contact: "Contact", fact: Fact, out: Contribution) -> bool:
         chat_of(contact).served = True
     if contact.key is None and queue is not None:
         contact.key = key
+        place(contact, out)
     leg = leg_of(contact, agent) if contact.legs else None
     if leg is not None and leg.consult and role != "consult":
         _end_consult(contact, leg, at, out)

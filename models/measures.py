@@ -108,7 +108,7 @@ HANDLE: Final = 3 * SPAN  # its sum is talk + hold + wrap-up
 EXIT_WAIT: Final = 6 * SPAN
 RESPONSE: Final = 11 * SPAN
 REPLY: Final = 13 * SPAN
-CALLBACK_DELAY: Final = 14 * SPAN  # from due to made
+CALLBACK_DELAY: Final = 14 * SPAN  # from due to made; in whole seconds, rounded up, all that are above an hour as one
 LONG_WAIT: Final = 1 << 32  # and the ms: each wait that the histograms do not hold to the second: the longest is exact
 # histograms, cohort
 COHORT_ANSWER_WAIT: Final = 4 * SPAN

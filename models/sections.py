@@ -135,7 +135,7 @@ class QueueSettings(Section):
     """As in `[service_level]`."""
     first_response_s: Seconds | None = None
     """As in `[service_level]`."""
-    callback_tolerance_s: Seconds | None = None
+    callback_tolerance_s: Annotated[int, Field(ge=0, le=3_600)] | None = None
     """A callback is kept on time up to so many seconds after it was due; 900 unless told."""
     callbacks_in_offered: bool | None = None
     """Whether callbacks count as offered; `false` unless told."""

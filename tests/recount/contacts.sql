@@ -10,7 +10,7 @@ SELECT DISTINCT ON (contact) contact, n, queue, channel, entry_at FROM visits WH
 INSERT INTO counts SELECT queue, channel, entry_at, 'contacts', 1 FROM firsts;
 
 -- Whichever comes first: the first answer of role primary; an end without one where no callback is owed; the cancellation of
--- the callback that was owed at an end.
+-- the callback that was owed at an end, if nothing began since.
 CREATE TEMP TABLE decided AS
 WITH after AS (
     SELECT
@@ -20,11 +20,14 @@ WITH after AS (
         facts.at_ms,
         coalesce(is_owed, false) AS is_owed,
         coalesce(is_closed, false) AS is_closed,
-        count(*) FILTER (WHERE facts.type = 'ended') OVER (PARTITION BY firsts.contact ORDER BY facts.n) > 0 AS has_ended
+        max(facts.n) FILTER (WHERE facts.type = 'ended') OVER so_far
+            > coalesce(max(facts.n) FILTER (WHERE facts.type IN ('queued', 'started')) OVER so_far, -1) AS is_over
     FROM firsts
     JOIN facts ON facts.contact = firsts.contact AND facts.n > firsts.n
     LEFT JOIN callback_states ON callback_states.contact = facts.contact AND callback_states.n = facts.n
-    WHERE facts.type IN ('ended', 'callback_cancelled') OR (facts.type = 'answered' AND role = 'primary')
+    WHERE facts.type IN ('started', 'queued', 'ended', 'callback_cancelled')
+        OR (facts.type = 'answered' AND role = 'primary')
+    WINDOW so_far AS (PARTITION BY firsts.contact ORDER BY facts.n)
 )
 
 SELECT DISTINCT ON (contact)
@@ -34,7 +37,7 @@ SELECT DISTINCT ON (contact)
     CASE type WHEN 'answered' THEN 'contact_answered' ELSE 'contact_abandoned' END AS name,
     open_before(hours, at_ms) - open_before(hours, entry_at) AS wait_ms
 FROM after, settings
-WHERE type = 'answered' OR (type = 'ended' AND NOT is_owed) OR (type = 'callback_cancelled' AND has_ended AND is_closed)
+WHERE type = 'answered' OR (type = 'ended' AND NOT is_owed) OR (type = 'callback_cancelled' AND is_over AND is_closed)
 ORDER BY contact, fact;
 
 INSERT INTO counts

@@ -32,7 +32,7 @@ WITH RECURSIVE reading AS (
             WHEN begins THEN list_append(list_filter(open, lambda o: NOT list_contains(ended, o.agent)), {
                 'agent': CASE type WHEN 'answered' THEN agent ELSE to_agent END, 'n': pos, 'at_ms': at_ms,
                 'role': CASE type WHEN 'answered' THEN role ELSE 'primary' END,
-                'answer_n': CASE type WHEN 'answered' THEN n ELSE guest.answer_n END
+                'answer_n': CASE type WHEN 'answered' THEN n ELSE coalesce(mine.answer_n, guest.answer_n) END
             })
             ELSE list_filter(open, lambda o: NOT list_contains(ended, o.agent))
         END,
@@ -74,7 +74,8 @@ SELECT contact, unnest(open, recursive := true), NULL, NULL, NULL
 FROM reading
 WHERE step = (SELECT max(step) FROM leg_steps WHERE leg_steps.contact = reading.contact);
 
--- The queue is that of the visit that was answered, else the one that the answer names, else the contact's.
+-- The queue is that of the visit that was answered, else the one that the answer names, else the contact's; of one who takes
+-- over that of the leg that the transfer ended, else that of the consultation.
 CREATE TEMP TABLE placed AS
 SELECT
     episodes.*,
