@@ -36,6 +36,7 @@ from models.measures import (
 )
 from models.more import more_of
 from models.places import about, handled_by, key_of
+from models.retention import MINUTE_MS
 from models.span import BITS, span
 from models.visits import MET, answer_visits, end_visits, settle, stop_ringing_at, visit_to, without
 
@@ -59,8 +60,9 @@ class Leg(msgspec.Struct, gc=False):
 
     @property
     def completed(self) -> int:
-        """Return when it was counted, once it has ended."""
-        return (self.end or 0) + 1_000 * self.limit_s
+        """Return when it was counted, once it has ended: at its end, or in the first whole minute after the limit."""
+        end = self.end or 0
+        return -(-(end + 1_000 * self.limit_s) // MINUTE_MS) * MINUTE_MS if self.limit_s else end
 
 
 def leg_of(contact: "Contact", agent: str | None) -> Leg | None:

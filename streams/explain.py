@@ -246,7 +246,8 @@ def _standing(question: Question, contact: Contact, by: Contribution) -> Part | 
         if changed_ms < until_ms and question.is_about(key):
             opened[key][cell, span] += n
     each = [
-        live.of_queue(partial(_spans, spans), at_ms, question.goals.of(key, at_ms)) for key, spans in opened.items()
+        live.of_queue(partial(_spans, spans), at_ms, question.goals.of(key, at_ms), until_ms)
+        for key, spans in opened.items()
     ]
     figures = live.of_all(each)
     wanted = _LIVE_CELLS[question.name]
@@ -254,7 +255,7 @@ def _standing(question: Question, contact: Contact, by: Contribution) -> Part | 
         start_of(span)
         for spans in opened.values()
         for (cell, span), n in spans.items()
-        if n and cell in wanted and (cell not in _OVER_AT_THE_END or end_of(span) > at_ms)
+        if n and cell in wanted and (cell not in _OVER_AT_THE_END or end_of(span) >= until_ms)
     ]
     if question.name == "sl_v12":
         return Part(min(starts), figures.waiting_within, figures.waiting) if figures.waiting else None

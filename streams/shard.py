@@ -141,7 +141,7 @@ class _History:
             self._next += 1
         found = {}
         for key, cells in self._open.items():
-            figures = live.of_queue(partial(_spans, cells), at_ms, goals.of(key, at_ms))
+            figures = live.of_queue(partial(_spans, cells), at_ms, goals.of(key, at_ms), until_ms)
             if figures != _NOTHING:  # who was lost is still among the open, with a span that is over
                 found[key] = figures
         return found

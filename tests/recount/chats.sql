@@ -29,14 +29,16 @@ INSERT INTO durations SELECT queue, channel, at_ms, 'reply_time', at_ms - asked_
 INSERT INTO counts
 SELECT queue, channel, at_ms, unnest(['replies', 'reply_time_ms']), unnest([1, at_ms - asked_at]) FROM replies;
 
--- What waits does so in the contact's queue when it began to, or in the first that the contact enters then; where it enters
--- none, in the contact's queue at the response or the end.
+-- What waits does so in the contact's queue when it began to, or in the first that it gets then, by an entry or an answer;
+-- where it gets none, in the contact's queue at the response or the end.
 CREATE TEMP TABLE places AS
 WITH followed AS (
     SELECT
         *,
         first_value(
-            CASE type WHEN 'queued' THEN {'queue': queue, 'channel': channel_or_topic, 'n': n, 'at_ms': at_ms} END IGNORE NULLS
+            CASE WHEN type = 'queued' OR (type = 'answered' AND role IN ('primary', 'conference', 'consult') AND queue IS NOT NULL)
+                THEN {'queue': queue, 'channel': channel_or_topic, 'n': n, 'at_ms': at_ms}
+            END IGNORE NULLS
         ) OVER (PARTITION BY contact ORDER BY n ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS next
     FROM facts
     WHERE topic = 'chat'

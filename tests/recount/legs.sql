@@ -201,7 +201,8 @@ WITH RECURSIVE reading AS (
 
 SELECT contact, done.* FROM reading WHERE done IS NOT NULL;
 
--- A leg completes with all its time in one moment. One that waits for its wrap-up yet has no `done_at`.
+-- A leg completes with all its time in one moment; where no wrap-up was reported in the first whole minute after the limit. One
+-- that waits for its wrap-up yet has no `done_at`.
 CREATE TEMP TABLE handlings AS
 WITH held AS (
     SELECT contact, leg, sum(to_at - from_at) AS hold_ms, count(*) AS holds, bool_or(by_end) AS ended_held
@@ -216,11 +217,12 @@ SELECT
     wrapped.at_ms IS NOT NULL AS is_wrapped,
     wrapped.resolved,
     wrapped.at_ms AS wrapped_at,
-    NOT is_wrapped AND wrap_up <> 'none' AND end_at + acw_limit_ms <= now_ms AS is_inferred,
+    (end_at + acw_limit_ms + 59999) // 60000 * 60000 AS given_up_at,
+    NOT is_wrapped AND wrap_up <> 'none' AND given_up_at <= now_ms AS is_inferred,
     CASE
         WHEN is_wrapped THEN wrapped_at
         WHEN wrap_up = 'none' THEN end_at
-        WHEN is_inferred THEN end_at + acw_limit_ms
+        WHEN is_inferred THEN given_up_at
     END AS done_at
 FROM legs
 CROSS JOIN settings

@@ -615,13 +615,14 @@ def test_wrap_up_of_legs_that_ended_together() -> None:
     assert told(found, "acw_ms") == {}
 
 
-# 0    100      700           wrap-up is waited for, ten minutes at most
-# A    E        inferred
+# 0    100      700 720       wrap-up is waited for, ten minutes at most, and inferred in the first whole minute after that
+# A    E        |   inferred
 @pytest.mark.parametrize(
     ("now", "wrapped", "expected"),
     [
         (699, None, {"in_acw": 1}),
-        (700, None, {"handled": 1, "talk_ms": 100_000, "acw_inferred": 1}),
+        (719, None, {}),
+        (720, None, {"handled": 1, "talk_ms": 100_000, "acw_inferred": 1}),
         (900, 130, {"handled": 1, "talk_ms": 100_000, "acw_ms": 30_000}),
         (900, 800, {"handled": 1, "talk_ms": 100_000, "acw_ms": 700_000}),
     ],

@@ -329,13 +329,13 @@ def test_chats() -> None:
 
 
 def test_a_wrap_up_that_nobody_ends_is_counted_when_its_time_is_over() -> None:
-    """It ended at 72; ten minutes of wrap-up are waited for: at 600 it is in wrap-up, at 672 handled."""
+    """It ended at 72; ten minutes of wrap-up are waited for: at 600 it is in wrap-up, from 720 on handled."""
     rules = Book(default_rules, (Clause({"wrap_up": "event"}),), ruled)
     merge = MergeState()
     for record in partials.flush(folded([queued(0), answered(12), ended(72)], replace(FOREVER, rules=rules))):
         merge.apply(("cc.calls", 0), record)
     view = FloorView(tuple(merge.views()), recovering=False)
-    before, after = (samples(page(view, now_ms=ms(s)), **SALES) for s in (600, 672))
+    before, after = (samples(page(view, now_ms=ms(s)), **SALES) for s in (600, 720))
     assert (before["cc_contacts_in_wrap_up"], before["cc_contacts_handled_total"]) == (1, 0)
     assert "cc_acw_inferred_total" not in before
     assert (after["cc_contacts_handled_total"], after["cc_acw_inferred_total"]) == (1, 1)

@@ -361,12 +361,13 @@ def test_of_which_the_end_was_never_heard_is_lost() -> None:
 
 
 def test_a_wait_stands_until_it_is_lost() -> None:
-    """a enters at 06:00 and is lost at 07:00; nothing is waiting at that moment any more."""
+    """a enters at 06:00 and is lost at 07:00, which counts in the quarter that begins then."""
     found = report([queued(0, c="a"), *call("d", 2 * HOUR, 5)])
     assert columns(found, "waiting", "longest_wait", "lost", "cohort_lost") == [
         ("06:00", 1, 900.0, 0, 1),
         ("06:15", 1, 1_800.0, 0, 0),
         ("06:30", 1, 2_700.0, 0, 0),
+        ("06:45", 1, 3_600.0, 0, 0),
         ("07:00", 0, None, 1, 0),
         ("08:00", 0, None, 0, 0),  # nothing of it between
     ]

@@ -114,13 +114,15 @@ def test_wrap_up_that_is_not_waited_for(name: str) -> None:
     assert_counts(*NOT_WAITED_FOR[name])
 
 
-# Waited for: 0 5    30                      630
-#             Q.A====E-----------------------|     in wrap-up, and inferred at the limit, 10 min after the end
+# Waited for: 0 5    30                      630 660
+#             Q.A====E-----------------------|   |    in wrap-up to the limit, 10 min after the end; then inferred
 
 
 def is_inferred(end: float, talk: float, limit_s: int = 600) -> Sums:
-    """Complete a leg at the limit, without wrap-up time; until then it is in wrap-up."""
-    return is_handled(end + limit_s, talk=talk, also=(INFERRED,)) + is_open(measures.IN_ACW, end, limit_s)
+    """Complete a leg without wrap-up time at the first whole minute after the limit; up to that it is in wrap-up."""
+    return is_handled(-(-(end + limit_s) // 60) * 60, talk=talk, also=(INFERRED,)) + is_open(
+        measures.IN_ACW, end, limit_s
+    )
 
 
 WAITED: dict[str, Case] = {
@@ -160,4 +162,4 @@ def test_the_limit_may_be_another() -> None:
 
 def test_a_record_that_is_closed_is_in_wrap_up_no_more() -> None:
     found = closed([*CALL], rules=by_rules(QueueRules(wrap_up="event")))
-    assert found == ANSWERED + is_handled(630, talk=25, also=(INFERRED,))
+    assert found == ANSWERED + is_handled(660, talk=25, also=(INFERRED,))
