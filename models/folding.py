@@ -102,8 +102,11 @@ class FoldSettings:
     """So long a rating finds the contact that it is about."""
     rules: Book[QueueRules] = field(default_factory=lambda: Book(default_rules))
 
-    def digest_text(self) -> str:
-        """Return all that enters the fold, and nothing else, as JSON with sorted keys: equal where the folds are equal."""
+    def digest_text(self, newest_ms: int | None = None) -> str:
+        """Return all that enters the fold, and nothing else, as JSON with sorted keys: equal where the folds are equal.
+
+        With the newest event time, what is valid only after it is left out: it was not used yet, and may be added.
+        """
         text: dict[str, Any] = {
             "channel": self.channel,
             "lateness_ms": self.lateness_ms,
@@ -112,8 +115,11 @@ class FoldSettings:
             "quarters_ms": self.retention.quarters_ms,
             "survey_days": self.survey_days,
         }
-        if self.rules.clauses:
-            text["rules"] = self.rules.clauses
+        used = [
+            clause for clause in self.rules.clauses if newest_ms is None or (clause.valid_from_ms or 0) <= newest_ms
+        ]
+        if used:
+            text["rules"] = used
         return json.dumps(text, default=_canonical, sort_keys=True, separators=(",", ":"))
 
 

@@ -90,7 +90,7 @@ class Worker:
         }
         self.merging = MergeStage(
             self._produce,
-            {topic: stage.written_settings for topic, stage in self.folding.items()},
+            {topic: stage.settings for topic, stage in self.folding.items()},
             settings.limits.queues,
         )
         agents.install(self.app, self.folding.values(), self.merging, fail)

@@ -68,8 +68,7 @@ class FoldStage:
         self.topic = topic
         self.owned: dict[int, Owned] = {}
         self.active = False  # between a revocation and the next assignment nothing is folded or sent
-        self._settings = settings
-        self.written_settings = settings.digest_text()
+        self.settings = settings
         self._snapshots = snapshots
         self._produce = produce
         self._highwater = highwater
@@ -94,14 +93,16 @@ class FoldStage:
         return state.offset + 1
 
     def _restore(self, partition: int) -> PartitionState:
-        state = PartitionState(self._decode, self._settings)
+        state = PartitionState(self._decode, self.settings)
         for manifest, body in self._snapshots.newest(self.topic, partition):
-            if manifest.settings != self.written_settings:
+            state.restore(body)
+            ours = self.settings.digest_text(state.newest)
+            if manifest.settings != ours:
                 raise ConfigError(
                     f"folding: the state of {self.topic}[{partition}] was folded with {manifest.settings}, "
-                    f"not with {self.written_settings}; set it back: folded with both, the figures would be neither's"
+                    f"not with {ours}; set it back, and let what changes be valid from a later time: "
+                    "folded with both, the figures would be neither's"
                 )
-            state.restore(body)
             break
         return state
 
@@ -205,7 +206,8 @@ class FoldStage:
             value = encode(partial(state, key, part, epoch))
             rows[place(key[0].encode(), self._partitions)].append(Row(partial_key(source, key, part), value))
         newest_ms = min(state.newest, int(time.time() * 1_000))  # a source's clock may be ahead; freshness must not be
-        progress = Progress(epoch, state.offset, newest_ms, owned.caught_up_ms, state.counts, self.written_settings)
+        settings = self.settings.digest_text(newest_ms)
+        progress = Progress(epoch, state.offset, newest_ms, owned.caught_up_ms, state.counts, settings)
         for target in range(self._partitions):
             rows[target].append(Row(progress_key(source), encode(progress)))
         owned.flushing = asyncio.ensure_future(self._send(owned, rows))
@@ -218,11 +220,14 @@ class FoldStage:
         body = owned.state.snapshot(owned.in_flight)
         owned.next_save_s = max(SNAPSHOT_S, SNAPSHOT_SHARE * (time.monotonic() - now) * len(self.owned))
         letters = owned.letters = [letter for letter in owned.letters if not letter.done()]
-        owned.saving = asyncio.ensure_future(self._write(owned, owned.state.offset, body, letters))
+        settings = self.settings.digest_text(owned.state.newest)
+        owned.saving = asyncio.ensure_future(self._write(owned, owned.state.offset, body, settings, letters))
 
-    async def _write(self, owned: Owned, offset: int, body: bytes, letters: list[asyncio.Task[None]]) -> None:
+    async def _write(
+        self, owned: Owned, offset: int, body: bytes, settings: str, letters: list[asyncio.Task[None]]
+    ) -> None:
         await asyncio.gather(*letters)  # a snapshot must not forget a refused record that was not handed on
-        await self._snapshots.save(owned.owner, offset, body, self.written_settings)
+        await self._snapshots.save(owned.owner, offset, body, settings)
         owned.saved_offset, owned.saved_at, owned.saving = offset, time.monotonic(), None
 
     def views(self) -> tuple[SourceView, ...]:

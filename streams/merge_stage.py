@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from models.errors import ConfigError
+from models.folding import FoldSettings
 from models.merge import MergeState
 from models.other import limited
 from models.partials import Gone, decode, encode, partial_key
@@ -35,8 +36,8 @@ class Merging:
 class MergeStage:
     """The partitions of the partials that this worker owns."""
 
-    def __init__(self, produce: Produce, settings: Mapping[str, str], most_queues: int) -> None:
-        """Take the fold settings of each source topic, as they are written in its progress records."""
+    def __init__(self, produce: Produce, settings: Mapping[str, FoldSettings], most_queues: int) -> None:
+        """Take the fold settings of each source topic, and how many queues are shown under their names."""
         self._most_queues = most_queues
         self.owned: dict[int, Merging] = {}
         self.view = FloorView()
@@ -83,7 +84,7 @@ class MergeStage:
 
     def _check_settings(self, held: Merging) -> None:
         for source, progress in held.state.progress.items():
-            ours = self._settings.get(source[0])
+            ours = self._settings[source[0]].digest_text(progress.newest_ms)
             if progress.settings != ours:
                 raise ConfigError(
                     f"folding: {source[0]}[{source[1]}] is folded with {progress.settings}, not with {ours}; "

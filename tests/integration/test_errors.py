@@ -62,7 +62,7 @@ def test_an_address_that_is_none(address: str) -> None:
 
 def test_topics_missing(kafka_broker: KafkaBroker) -> None:
     bootstrap = kafka_broker.bootstrap
-    names = "cc.calls, cc.partials, cc.dead_letters, cc.late, floorpulse-snapshots-changelog"
+    names = "cc.calls, cc.chats, cc.partials, cc.dead_letters, cc.late, floorpulse-snapshots-changelog"
     advice = f"run: floorpulse topics ensure --bootstrap {bootstrap}"
     assert refused("--bootstrap", bootstrap) == f"floorpulse: topics missing: {names}; {advice}"
     create(bootstrap, "cc.late", harness.PARTITIONS)
@@ -99,7 +99,8 @@ def test_a_web_port_in_use() -> None:
         ),
         (
             "lateness = 6\n",
-            "lateness: unknown key, known: app, site, kafka, service_level, folding (got 6)",
+            "lateness: unknown key, known: app, site, zone, day_starts, kafka, service_level, folding, limits, queues, "
+            "groups, calendars (got 6)",
         ),
         (
             "[kafka]\npartitions = 0\n",
@@ -168,7 +169,7 @@ def test_a_worker_with_other_fold_settings_is_refused(kafka_broker: KafkaBroker,
     bootstrap = kafka_broker.bootstrap
     harness.ensure_topics(bootstrap)
     other = tmp_path / "other.toml"
-    other.write_text("[folding]\nlateness_h = 1\n")
+    other.write_text("[folding]\ncalls_lateness_h = 1\n")
     with (
         Worker(bootstrap, tmp_path / "worker.log") as worker,
         Worker(bootstrap, tmp_path / "other.log", options=("--settings", str(other))) as late_comer,

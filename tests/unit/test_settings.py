@@ -241,6 +241,14 @@ def test_what_does_not_enter_the_fold_is_not_in_the_digest(file: Path, text: str
     assert load(written(file, text), {}).fold("call").digest_text() == FoldSettings().digest_text()
 
 
+def test_what_is_valid_only_later_was_not_used_yet(file: Path) -> None:
+    """So a clause may be added for a time to come, and the state of before goes on."""
+    fold = load(written(file, "[[queues]]\nvalid_from = 2026-01-01\nthreshold_s = 9"), {}).fold("call")
+    new_year_ms = 1_767_225_600_000
+    assert fold.digest_text(new_year_ms - 1) == FoldSettings().digest_text()
+    assert fold.digest_text(new_year_ms) == fold.digest_text() != FoldSettings().digest_text()
+
+
 def test_holidays_are_in_the_digest_with_their_dates(file: Path) -> None:
     text = "[[queues]]\ncalendar = 'c'\n[calendars.c]\nmon = ['08:00-12:00']\nholidays = "
     swiss, zurich = (load(written(file, f"{text}'{code}'"), {}).fold("call").digest_text() for code in ("CH", "CH-ZH"))
