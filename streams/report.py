@@ -254,7 +254,8 @@ def iso(at_ms: int) -> str:
 def table_of(report: Row) -> Table:
     """Return the totals as a table for a terminal."""
     quality = ", ".join(f"{n:,} {name}" for name, n in report["quality"].items())
-    table = Table(box=SIMPLE, padding=(0, 0), title=f"Figures up to {report['as_of']}", caption=quality)
+    title = f"Figures up to {report['as_of']}" if report["quality"]["events"] else "No events"
+    table = Table(box=SIMPLE, padding=(0, 0), title=title, caption=quality)
     table.add_column("queue", no_wrap=True)
     table.add_column("channel", no_wrap=True)
     for title, _, _ in _COLUMNS:
