@@ -5,7 +5,8 @@ out: changed parts of the panes (`collect`), and refused records (`letters`), wh
 a snapshot that no longer holds them counts. Time is the newest event time seen, never a clock.
 """
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -163,6 +164,22 @@ class PartitionState:
         yield from self.contacts.items()
         for contact_id, kept in self.put_away.items():
             yield contact_id, Contact(_decode_kept(kept).packed)
+
+    def across(self, moments: Sequence[int]) -> Iterator[Contact]:
+        """Yield the records of which something may have been open at one of the moments, which are in order.
+
+        Most contacts lie between two of them and are over: what these opened and closed needs no reading again.
+        """
+        yield from self.contacts.values()
+        for _, kept in self.put_away.items():  # noqa: PERF102  an archive is no dict
+            record = _decode_kept(kept)
+            contact = Contact(record.packed)
+            if record.over:
+                facts = contact.facts()
+                after = bisect_right(moments, facts[0][0])
+                if after == len(moments) or moments[after] > facts[-1][0]:
+                    continue
+            yield contact
 
     def blank(self) -> Contribution:
         """Return an empty contribution by the rules of this state."""

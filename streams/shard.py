@@ -75,7 +75,8 @@ class Shard:
         A moment is a time, and up to when what happened is read, itself not included. What became known later of earlier
         times is in it: who was heard of again had been waiting all the time.
         """
-        history = _History(change for state in self.states.values() for change in _changes(state))
+        untils = [until for _, until in moments]
+        history = _History(change for state in self.states.values() for change in _changes(state, untils))
         return [history.figures(*moment, goals) for moment in moments]
 
     def contacts(self) -> Iterator[tuple[Prefix, str, Contact]]:
@@ -97,9 +98,9 @@ def _is_chat(line: bytes) -> bool:
         return False  # no event, which the fold will say
 
 
-def _changes(state: PartitionState) -> Iterator[Opened]:
+def _changes(state: PartitionState, moments: Sequence[int]) -> Iterator[Opened]:
     by = state.blank()
-    for _, contact in state.records():
+    for contact in state.across(moments):
         yield from opened_by(contact, by)
 
 
