@@ -58,7 +58,7 @@ def of_queue(opened: Open, now_ms: int, goals: Goals, before_ms: int | None = No
         in_acw=_open_until(opened, measures.IN_ACW, now_ms, end_ms),
         callbacks_scheduled=sum(n for _, due, n in callbacks if due >= end_ms),
         callbacks_due=sum(n for _, due, n in callbacks if due < end_ms),
-        callbacks_overdue=sum(n for _, due, n in callbacks if due + tolerance_ms < now_ms),
+        callbacks_overdue=sum(n for _, due, n in callbacks if due + tolerance_ms < end_ms - 1),
         oldest_callback=_age([(start, n) for start, _, n in callbacks], now_ms),
         unanswered=sum(n for _, n in asked),
         wait_for_reply_now=_age(asked, now_ms),

@@ -71,11 +71,12 @@ SELECT before.queue, before.channel, at_ms, unnest(['callbacks_made', 'callback_
     unnest([1, at_ms - before.at_ms, (at_ms - before.due_at <= tolerance_ms)::BIGINT])
 FROM callback_states, settings WHERE type = 'callback_attempted' AND is_closed;
 
--- From one step to the next it stands as it does.
+-- From one step to the next it stands as it does; when it is due is told to the second.
 INSERT INTO spans
 WITH standing AS (
     SELECT
         open.*,
+        open.at_ms + (greatest(open.due_at - open.at_ms, 0) + 999) // 1000 * 1000 AS due_s,
         callback_states.at_ms AS from_ms,
         lead(callback_states.at_ms) OVER (PARTITION BY contact ORDER BY n) AS to_ms
     FROM callback_states
@@ -84,10 +85,10 @@ WITH standing AS (
 parts AS (
     SELECT queue, channel, 'callbacks_open' AS kind, from_ms, to_ms, at_ms FROM standing
     UNION ALL
-    SELECT queue, channel, 'callbacks_scheduled', from_ms, least(due_at, coalesce(to_ms, due_at)), at_ms FROM standing
-    UNION ALL SELECT queue, channel, 'callbacks_due', greatest(from_ms, due_at), to_ms, at_ms FROM standing
+    SELECT queue, channel, 'callbacks_scheduled', from_ms, least(due_s, coalesce(to_ms, due_s)), at_ms FROM standing
+    UNION ALL SELECT queue, channel, 'callbacks_due', greatest(from_ms, due_s), to_ms, at_ms FROM standing
     UNION ALL
-    SELECT queue, channel, 'callbacks_overdue', greatest(from_ms, due_at + tolerance_ms + 1), to_ms, at_ms
+    SELECT queue, channel, 'callbacks_overdue', greatest(from_ms, due_s + tolerance_ms + 1), to_ms, at_ms
     FROM standing, settings
 )
 

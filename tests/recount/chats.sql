@@ -74,7 +74,8 @@ SELECT queue, channel, 'unanswered', from_ms, to_ms, asked_at
 FROM waiting WHERE queue IS NOT NULL AND coalesce(from_ms < to_ms, true);
 
 -- The first response is the first of a person after the customer's first message; where a bot wrote before the entry, after the
--- entry. Without a response it is due all the same: at the end of the chat, or once its target has passed.
+-- entry. Without a response it is due all the same: at the end of the chat, or once its target has passed; but not where a bot
+-- wrote first and the chat was never queued.
 CREATE TEMP TABLE begun AS
 WITH told AS (
     SELECT
@@ -120,6 +121,7 @@ SELECT
     CASE WHEN is_placed THEN places.queue ELSE closing.home_queue END AS begun_queue,
     CASE WHEN is_placed THEN places.channel ELSE closing.home_channel END AS begun_channel,
     CASE
+        WHEN response.at_ms IS NULL AND entry_n IS NULL AND bot_n < asked_n THEN NULL
         WHEN response.at_ms - begin.at_ms <= first_response_ms THEN 'responded_in'
         WHEN response.at_ms IS NOT NULL THEN 'responded_out'
         WHEN ended_n IS NOT NULL THEN 'no_response'
