@@ -106,7 +106,7 @@ class Report:
             "as_of": iso(self._recorded.now_ms),
             "rows": list(self.rows()),
             "totals": self.totals(),
-            "issues": [self._issue(view) for view in self._issues],
+            "issues": list(self.issues()),
             "quality": self._quality(),
         }
 
@@ -153,18 +153,20 @@ class Report:
         opened = live.of_all(standing[key] for key in keys if key in standing)
         return self._figures(summed(each[key][0] for key in keys), everything, opened, self._goals.of(("", ""), 0))
 
-    def _issue(self, view: QueueView) -> Row:
+    def issues(self) -> Iterator[Row]:
+        """Yield a row for each issue of a queue and channel of which anything is counted."""
         start_ms, end_ms = self._reported
-        cells = view.total_at(self._recorded.now_ms) if self._frame.whole else self._cells(view, start_ms, end_ms)
-        goals = self._goals.of(view.key[:2], start_ms)
-        found = self._reader(goals).read(cells)
-        names = {
-            "queue": view.queue,
-            "channel": view.channel,
-            "issue_type": view.issue[0],
-            "issue_reason": view.issue[1],
-        }
-        return names | {name: catalogue.value_of(catalogue.BY_NAME[name], found, goals) for name in _OF_AN_ISSUE}
+        for view in self._issues:
+            cells = view.total_at(self._recorded.now_ms) if self._frame.whole else self._cells(view, start_ms, end_ms)
+            if cells:
+                found = self._reader(goals := self._goals.of(view.key[:2], start_ms)).read(cells)
+                yield {
+                    "queue": view.queue,
+                    "channel": view.channel,
+                    "issue_type": view.issue[0],
+                    "issue_reason": view.issue[1],
+                    **{name: catalogue.value_of(catalogue.BY_NAME[name], found, goals) for name in _OF_AN_ISSUE},
+                }
 
     @property
     def _reported(self) -> Span:

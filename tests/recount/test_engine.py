@@ -324,7 +324,7 @@ def _is_shown(engine: float | None, exact_ms: int | None) -> bool:
     if engine is None or exact_ms is None:
         return engine is exact_ms
     seconds = -(-exact_ms // 1_000)
-    return engine == seconds if seconds <= 600 else exact_ms <= 1_000 * engine <= 1_010 * seconds
+    return engine == seconds if seconds <= 600 else exact_ms <= round(1_000 * engine) <= 1_010 * seconds
 
 
 def _end(key: Key, now_ms: int) -> int:
