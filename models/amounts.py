@@ -99,7 +99,6 @@ COHORT: Final = BOTH | frozenset(_COHORT_CELLS.values()).union(
 )
 SCORED: Final = frozenset({"answered_in", "abandoned_in", "passed", "passing"})  # when it was decided
 NAMES: Final = tuple(sorted(FLOW | COHORT | SCORED))
-_NOTHING: Final = (0,) * len(NAMES)
 
 
 class AmountsReader:
@@ -194,5 +193,9 @@ def add_open(
 
 
 def summed(several: Iterable[Amounts]) -> Amounts:
-    """Return the sums of amounts, those of nothing where there are none."""
-    return dict(zip(NAMES, map(sum, zip(_NOTHING, *(found.values() for found in several), strict=True)), strict=True))
+    """Return the sums of amounts, those of nothing where there are none; amounts that are 0 may be left out of each."""
+    total = dict.fromkeys(NAMES, 0)
+    for found in several:
+        for name, n in found.items():
+            total[name] += n
+    return total

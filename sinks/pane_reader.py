@@ -36,6 +36,7 @@ _HISTOGRAMS: Final = (
         ("response_ms",),
     ),
 )
+MOST_MET: Final = 10_000
 _ALWAYS: Final = 3  # of them; the others are there once they hold something
 
 
@@ -52,21 +53,27 @@ class PaneReader:
 
     def __init__(self) -> None:
         self._readers: dict[Goals, AmountsReader] = {}
+        self._met: dict[int, tuple[Goals, AmountsReader]] = {}  # by who the goals are: to compare them takes longer
         self._edges: dict[tuple[float, ...], _Edges] = {}
         self._panes = _Memory[Amounts]()
         self._totals = _Memory[Total]()
 
     def of(self, goals: Goals) -> AmountsReader:
         """Return the reader of amounts against these goals."""
-        reader = self._readers.get(goals)
-        if reader is None:
-            reader = self._readers[goals] = AmountsReader(goals)
-        return reader
+        met = self._met.get(id(goals))
+        if met is None:
+            if len(self._met) >= MOST_MET:
+                self._met.clear()
+            met = self._met[id(goals)] = goals, self._readers.setdefault(goals, AmountsReader(goals))
+        return met[1]
 
     def sum(self, panes: Iterable[Cells], goals: Goals) -> Amounts:
         """Return the sums of the amounts of panes."""
         read = self.of(goals).read
-        return summed(self._panes.of(cells, goals, lambda cells, _: read(cells)) for cells in panes)
+        return summed(
+            self._panes.of(cells, goals, lambda cells, _: {name: n for name, n in read(cells).items() if n})
+            for cells in panes
+        )
 
     def total(self, cells: Cells, goals: Goals) -> Total:
         """Return the amounts and the buckets of the histograms."""
@@ -76,10 +83,15 @@ class PaneReader:
         found = self.of(goals).read(cells)
         waits = self._edges_at(sorted({*WAIT_EDGES_S, goals.threshold_s, goals.short_abandon_s}))
         handles = self._edges_at(HANDLE_EDGES_S)
+        edges = {cell: handles if cell == measures.HANDLE else waits for _, _, cell, _ in _HISTOGRAMS}
+        counts = {histogram: [0] * len(of.names) for histogram, of in edges.items()}
+        for cell, n in cells.items():
+            bucket = cell % SPAN
+            if (of := edges.get(cell - bucket)) is not None:
+                counts[cell - bucket][of.edge_of[bucket]] += n
         histograms = {}
         for number, (name, text, histogram, sums) in enumerate(_HISTOGRAMS):
-            edges = handles if histogram == measures.HANDLE else waits
-            buckets = edges.buckets(cells, histogram)
+            buckets: Buckets = list(zip(edges[histogram].names, accumulate(counts[histogram]), strict=True))
             if number < _ALWAYS or buckets[-1][1]:
                 histograms[name] = text, buckets, sum(found[amount] for amount in sums)
         return Total(found, histograms)
@@ -118,18 +130,10 @@ class _Memory(Generic[T]):
 
 
 class _Edges:
-    """The upper edges of a Prometheus histogram, over the finer buckets of ours."""
+    """The upper edges of a Prometheus histogram, over the finer buckets of ours: `edge_of` says which is whose."""
 
     def __init__(self, edges_s: Iterable[float]) -> None:
         edges = list(edges_s)
-        self._names = [*(str(float(edge)) for edge in edges), "+Inf"]
+        self.names = [*(str(float(edge)) for edge in edges), "+Inf"]
         last_inside = [last_bucket_within(edge) for edge in edges]
-        self._edge_of = [bisect_left(last_inside, bucket) for bucket in range(SPAN)]
-
-    def buckets(self, cells: Cells, histogram: int) -> Buckets:
-        """Return how many are within each edge."""
-        counts = [0] * len(self._names)
-        for cell, n in cells.items():
-            if histogram <= cell < histogram + SPAN:
-                counts[self._edge_of[cell - histogram]] += n
-        return list(zip(self._names, accumulate(counts), strict=True))
+        self.edge_of = [bisect_left(last_inside, bucket) for bucket in range(SPAN)]

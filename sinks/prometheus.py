@@ -72,9 +72,6 @@ def counted(metric: Metric) -> bool:
 
 
 COUNTERS: Final = tuple(metric for metric in METRICS if counted(metric) and not metric.name.startswith("transfers_"))
-WINDOWED: Final = tuple(
-    (window, tuple(metric for metric in METRICS if window in metric.windows_min)) for window in WINDOWS_MIN
-)
 
 
 def counter_name(metric: Metric) -> str:
@@ -91,6 +88,20 @@ def windowed_name(metric: Metric, window_min: int) -> str:
         name = f"contacts_{metric.name}" if metric.chosen is None else metric.name
         return f"cc_{name}_{window_min}m"
     return f"cc_{metric.name}_{window_min}m_{metric.unit}"
+
+
+def _windowed_help(metric: Metric, window_min: int) -> str:
+    by = {"cohort": "entered", "flow": "counted", "scored": "decided"}[metric.attribution]
+    return f"{metric.help}, {by} in the last {window_min} min: {metric.formula}"
+
+
+WINDOWED: Final = tuple(  # of each window: name, help and metric
+    (
+        window,
+        tuple((windowed_name(m, window), _windowed_help(m, window), m) for m in METRICS if window in m.windows_min),
+    )
+    for window in WINDOWS_MIN
+)
 
 
 @dataclass(frozen=True)
@@ -168,9 +179,8 @@ class FloorCollector(Collector):
             families.histogram(name, text).add_metric(labels, buckets, sum_ms / 1_000)
         for window, metrics in WINDOWED:
             found = self._window(queue, now_ms, window)
-            for metric in metrics:
-                families.add(windowed_name(metric, window), _windowed_help(metric, window), labels,
-                             catalogue.value_of(metric, found, goals))  # fmt: skip
+            for name, text, metric in metrics:
+                families.add(name, text, labels, catalogue.value_of(metric, found, goals))
         families.add("cc_service_level_threshold_seconds", "Answered within this is in time", labels, goals.threshold_s)
         families.add("cc_service_level_goal_ratio", "What the service level is to reach", labels, goals.goal)
 
@@ -202,11 +212,6 @@ class FloorCollector(Collector):
         )
         for (queue, channel, *issue), n in counts.items():
             family.add_metric([queue, channel, self._site_of(queue), *issue], n)
-
-
-def _windowed_help(metric: Metric, window_min: int) -> str:
-    by = {"cohort": "entered", "flow": "counted", "scored": "decided"}[metric.attribution]
-    return f"{metric.help}, {by} in the last {window_min} min: {metric.formula}"
 
 
 def _sources(view: FloorView) -> Iterator[Family]:
