@@ -29,7 +29,7 @@ from models.errors import ConfigError
 from models.events import ContactEvent, Prefix
 from models.partition import Letter
 from models.settings import Settings
-from streams.cli import Moment
+from streams.commands.options import Moment
 from streams.recordings import open_events
 from streams.replay import Replay, run_replay
 from streams.report import Frame

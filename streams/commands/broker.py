@@ -1,0 +1,94 @@
+"""Commands that work on Kafka: topics, worker and demo."""
+
+import os
+from pathlib import Path
+
+import click
+
+from streams.commands.options import BOOTSTRAP, SETTINGS, WEB_PORT, load_settings
+
+
+@click.group()
+def topics() -> None:
+    """Make and check the Kafka topics."""
+
+
+@topics.command()
+@BOOTSTRAP
+@SETTINGS
+def ensure(bootstrap: str | None, settings_file: Path | None) -> None:
+    """Make the topics that are missing; change none that is there."""
+    from streams.topics import ensure as ensure_topics
+    from streams.topics import wanted
+
+    settings = load_settings(settings_file, bootstrap)
+    made = ensure_topics(settings)
+    for topic in wanted(settings):
+        click.echo(f"{'made ' if topic.name in made else 'there'} {topic.name} ({topic.partitions} partitions)")
+
+
+@click.command()
+@BOOTSTRAP
+@SETTINGS
+@WEB_PORT
+def worker(bootstrap: str | None, settings_file: Path | None, web_port: int | None) -> None:
+    """Fold the events of Kafka and serve /metrics, /healthz and /readyz on loopback.
+
+    Start several on the same brokers to share the work, up to the number of partitions. A worker that is killed and
+    started again goes on where its last snapshot ends; nothing is counted twice and nothing is lost.
+    """
+    from streams.app import run_worker
+
+    run_worker(load_settings(settings_file, bootstrap), web_port)
+
+
+@click.command()
+@BOOTSTRAP
+@SETTINGS
+@click.option("--input", "path", metavar="FILE", help="Recorded events (.jsonl, .gz, .zst) instead of simulated ones.")
+@click.option(
+    "--speed",
+    type=click.FloatRange(0.1, 10_000),
+    default=1.0,
+    show_default=True,
+    help="With --input: contacts come so many times as fast.",
+)
+@click.option(
+    "--volume",
+    type=click.FloatRange(0.1, 100),
+    default=5.0,
+    show_default=True,
+    help="Size of the simulated floor; 1 is 7,000 calls a day.",
+)
+@click.option(
+    "--seconds", type=click.FloatRange(1), help="End by itself after so long; exit code 1 if no figure moved."
+)
+@WEB_PORT
+def demo(
+    bootstrap: str | None,
+    settings_file: Path | None,
+    path: str | None,
+    speed: float,
+    volume: float,
+    seconds: float | None,
+    web_port: int | None,
+) -> None:
+    """Show a live floor in the terminal: broker, topics, worker and traffic in one command.
+
+    The broker is embedded and forgets everything at the end; --bootstrap uses yours instead, and makes its topics. Simulated
+    calls began an hour ago, so the windows are full. Ctrl-C ends everything.
+    """
+    from streams.demo import run_demo
+
+    settings = load_settings(settings_file, bootstrap)
+    embedded = bootstrap is None and "FLOORPULSE_BOOTSTRAP" not in os.environ
+    run_demo(
+        settings,
+        settings_file,
+        embedded=embedded,
+        path=path,
+        speed=speed,
+        volume=volume,
+        seconds=seconds,
+        web_port=web_port,
+    )

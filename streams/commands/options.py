@@ -1,0 +1,45 @@
+"""Options and kinds of values that several commands share."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from models.settings import Settings, load
+
+BOOTSTRAP = click.option("--bootstrap", metavar="HOST:PORT[,…]", help="Kafka brokers; also FLOORPULSE_BOOTSTRAP.")
+SETTINGS = click.option(
+    "--settings",
+    "settings_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Settings in TOML (docs/settings.md).",
+)
+
+WEB_PORT = click.option(
+    "--web-port", type=click.IntRange(1, 65_535), help="Port of /metrics; else the first free one of 9842 to 9851."
+)
+
+
+class Moment(click.ParamType):
+    """A point in time: ISO 8601 (UTC unless it says otherwise), or epoch milliseconds."""
+
+    name = "T"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        if value.isdigit() and len(value) > 8:
+            return int(value)
+        try:
+            at = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no time, allowed: 2026-01-31, 2026-01-31T09:15, …+02:00, or epoch ms", param, ctx)
+        return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1_000)
+
+
+def load_settings(path: Path | None, bootstrap: str | None) -> Settings:
+    """Read the settings of a command: its options over the environment, over the file, over the defaults."""
+    return load(path, os.environ, bootstrap)
