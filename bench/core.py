@@ -9,6 +9,7 @@ from itertools import islice
 from tempfile import NamedTemporaryFile
 
 from bench.traffic import calls, chats
+from models import snapshot
 from models.archive import Archive
 from models.codec import decoder, encode
 from models.events import ContactEvent, Prefix
@@ -95,7 +96,7 @@ def memory() -> dict[str, float]:
     held = tracemalloc.get_traced_memory()[0] - before
     figures = {
         "bytes_per_open_contact": held / len(state.contacts),
-        "saved_bytes_per_open_contact": len(state.snapshot()) / len(state.contacts),
+        "saved_bytes_per_open_contact": len(snapshot.whole(state)) / len(state.contacts),
     }
     tracemalloc.stop()
     values = [encode("call", event) for event in calls(OPEN)]

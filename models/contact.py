@@ -42,6 +42,7 @@ class Contact:
         "more",
         "people",
         "rings",
+        "saved",
         "start",
         "unmatched",
         "visits",
@@ -52,6 +53,7 @@ class Contact:
             self.count, self.encoded, self.last_at = 0, b"", -1
         else:
             (self.count, self.encoded), self.last_at = encoded_of(packed), ASLEEP
+        self.saved = self.count  # facts that are in the last snapshot; another number where the record changed since
         self._forget()
 
     def _forget(self) -> None:
@@ -112,6 +114,7 @@ class Contact:
         facts[fact[MARK]] = fact
         in_order = sorted(facts.values(), key=lambda known: known[:PLACE])
         self.count, self.encoded = encoded_of(pack(in_order))
+        self.saved = -1
         out.add(self._read_all(in_order, out))
         return True
 

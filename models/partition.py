@@ -7,12 +7,12 @@ a snapshot that no longer holds them counts. Time is the newest event time seen,
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import msgspec
 
-from models.archive import Archive, Saved
+from models.archive import Archive
 from models.book import Key
 from models.codec import Decode
 from models.contact import ASLEEP, Contact, stub_of
@@ -24,7 +24,6 @@ from models.places import People, people_of
 from models.retention import MINUTE_MS, QUARTER_MS
 from models.span import end_of
 
-SNAPSHOT_VERSION: Final = 3  # of what `snapshot` returns; one of another version is not to be restored
 FOREVER_MS: Final = 1 << 62
 AT_ONCE: Final = (
     500  # contributions that are added to the panes together: few enough to be still in the processor's cache
@@ -69,6 +68,17 @@ class Counts:
     orphans: int = 0  # contacts of which no beginning is known
 
 
+@dataclass
+class Changes:
+    """What changed since the state was last saved, beside the contacts that had events (see models/snapshot.py)."""
+
+    left: set[str] = field(default_factory=set)  # contacts that were put away
+    taken: set[str] = field(default_factory=set)  # out of the archive again
+    dropped_ms: int = 0  # the archive's records before this were dropped
+    put: dict[str, tuple[int, bytes]] = field(default_factory=dict)  # what was put away: its time in ms, and the record
+    parts: set[tuple[Key, str]] = field(default_factory=set)  # of the panes
+
+
 @dataclass(frozen=True)
 class Letter:
     """A record that was not folded: `code` is `late` or a `DecodeError`'s."""
@@ -91,10 +101,11 @@ class PartitionState:
         self.contacts: dict[str, Contact] = {}
         self.put_away = Archive()  # contacts of which little more is expected, as `_Kept`
         self.orphans: set[str] = set()
+        self.changes = Changes()
         self.unsent: set[tuple[Key, str]] = set()  # parts that were in flight when the state was saved
         self._decode = decode
         self.panes = Panes(self.settings.retention)
-        self._ended: dict[int, list[str]] = {}  # when to see whether they can be put away -> ids
+        self.ended: dict[int, list[str]] = {}  # when to see whether they can be put away -> ids
         self._minute_end = 0  # of the minute that `newest` is in, ms
         self._quarter = 0  # that `newest` is in
 
@@ -148,7 +159,7 @@ class PartitionState:
                 orphans.discard(contact_id)
                 self.counts.orphans -= 1
             if contact.ended:
-                self._ended.setdefault(self._minute_end, []).append(contact_id)
+                self.ended.setdefault(self._minute_end, []).append(contact_id)
             if len(out.counted) > AT_ONCE:
                 self.panes.add(out)
                 out.clear()
@@ -189,10 +200,10 @@ class PartitionState:
         """Do what time alone does: panes leave their tier, contacts are put away, and given up past the horizon."""
         self._minute_end = (self.newest // MINUTE_MS + 1) * MINUTE_MS
         self.panes.advance(self.newest)
-        for ended_before in [minute_end for minute_end in self._ended if minute_end <= self.newest]:
-            still_open = [name for name in self._ended.pop(ended_before) if not self._finish(name)]
+        for ended_before in [minute_end for minute_end in self.ended if minute_end <= self.newest]:
+            still_open = [name for name in self.ended.pop(ended_before) if not self._finish(name)]
             if still_open:
-                self._ended.setdefault(self._minute_end + QUIET_MS, []).extend(still_open)
+                self.ended.setdefault(self._minute_end + QUIET_MS, []).extend(still_open)
         if self.newest // QUARTER_MS > self._quarter:
             self._quarter = self.newest // QUARTER_MS
             self._put_silent_away()
@@ -205,8 +216,11 @@ class PartitionState:
         if kept is None:
             contact = Contact()
         else:
+            self.changes.taken.add(contact_id)
+            self.changes.put.pop(contact_id, None)
             contact = Contact(_decode_kept(kept).packed)
-            self._ended.setdefault(self._minute_end, []).append(contact_id)  # to be put away again
+            contact.saved = -1
+            self.ended.setdefault(self._minute_end, []).append(contact_id)  # to be put away again
         self.contacts[contact_id] = contact
         return contact
 
@@ -232,19 +246,26 @@ class PartitionState:
 
     def _put_away(self, contact_id: str, contact: Contact) -> None:
         del self.contacts[contact_id]
+        self.changes.left.add(contact_id)
         kept_ms = contact.last_at
         if contact.more is not None and contact.more.callback is not None:
             kept_ms = max(kept_ms, end_of(contact.more.callback.span))
         over = contact.is_over
         kept = _Kept(contact.packed, True, contact.key, people_of(contact)) if over else _Kept(contact.packed)
-        self.put_away.put(contact_id, kept_ms, _encode(kept))
+        self._keep(contact_id, kept_ms, _encode(kept))
+
+    def _keep(self, contact_id: str, last_ms: int, record: bytes) -> None:
+        self.put_away.put(contact_id, last_ms, record)
+        self.changes.put[contact_id] = last_ms, record
 
     def _drop_before(self, horizon_ms: int) -> None:
         """Close the records of contacts of which nothing was heard since the horizon; remember whose ratings are whose."""
         out = self.blank()
         stay_ms = self.settings.survey_days * DAY_MS
+        self.changes.dropped_ms = horizon_ms
         for contact_id, quarter_ms, kept in list(self.put_away.drop_before(horizon_ms)):
             record = _decode_kept(kept)
+            self.changes.put.pop(contact_id, None)
             self.orphans.discard(contact_id)
             if record.past:
                 continue  # its days are over
@@ -256,50 +277,23 @@ class PartitionState:
                 contact.close(out)
                 stub = contact.stub(out)
             if stay_ms:
-                self.put_away.put(contact_id, quarter_ms + stay_ms, _encode(_Kept(stub, past=True)))
+                self._keep(contact_id, quarter_ms + stay_ms, _encode(_Kept(stub, past=True)))
         self.panes.add(out)
 
     def collect(self) -> list[tuple[Key, str]]:
         """Return the parts that changed since the last call, and those left over from before a restore."""
-        changed = self.unsent.union(self.panes.collect())
+        found = list(self.panes.collect())
+        self.changes.parts.update(found)
+        changed = self.unsent.union(found)
         self.unsent = set()
         return sorted(changed)
 
-    def snapshot(self, in_flight: Iterable[tuple[Key, str]] = ()) -> bytes:
-        """Return the whole state; `in_flight` are the parts collected and not yet acknowledged."""
-        self.unsent = set(self.collect())  # still to be sent, by us too
-        return _encode(
-            _Saved(
-                offset=self.offset,
-                newest=self.newest,
-                counts=self.counts,
-                contacts={name: contact.packed for name, contact in self.contacts.items()},
-                put_away=self.put_away.saved(),
-                orphans=sorted(self.orphans),
-                ended=self._ended,
-                queues=[(key, list(q.live), q.minutes, q.quarters, q.rest) for key, q in self.panes.queues.items()],
-                unsent=sorted(self.unsent.union(in_flight)),
-            )
-        )
-
-    def restore(self, saved: bytes) -> None:
-        """Become the state that was saved. Contacts are read again only when their next event comes."""
-        body = _decode(saved)
-        self.offset = body.offset
-        self.newest = body.newest
-        self._minute_end = (body.newest // MINUTE_MS + 1) * MINUTE_MS
-        self.counts = body.counts
-        self.panes = Panes(self.settings.retention)
-        self.panes.advance(body.newest)
-        self.contacts = {name: Contact(packed) for name, packed in body.contacts.items()}
-        self.put_away = Archive.restored(body.put_away)
-        self.orphans = set(body.orphans)
-        self._quarter = body.newest // QUARTER_MS
-        self._ended = body.ended
-        for key, live, minutes, quarters, rest in body.queues:
-            panes = self.panes.queue(key)
-            panes.live, panes.minutes, panes.quarters, panes.rest = tuple(live), minutes, quarters, rest
-        self.unsent = set(body.unsent)
+    def resume_at(self, newest_ms: int) -> None:
+        """Go on from a restored state whose newest event time this was; the panes' tiers are as they were then."""
+        self.newest = newest_ms
+        self._minute_end = (newest_ms // MINUTE_MS + 1) * MINUTE_MS
+        self._quarter = newest_ms // QUARTER_MS
+        self.panes.advance(newest_ms)
 
 
 class _Kept(msgspec.Struct, array_like=True):
@@ -315,18 +309,5 @@ class _Kept(msgspec.Struct, array_like=True):
     past: bool = False
 
 
-class _Saved(msgspec.Struct, array_like=True):
-    offset: int
-    newest: int
-    counts: Counts
-    contacts: dict[str, bytes]
-    put_away: Saved
-    orphans: list[str]
-    ended: dict[int, list[str]]
-    queues: list[tuple[Key, list[dict[int, int]], dict[int, dict[int, int]], dict[int, dict[int, int]], dict[int, int]]]
-    unsent: list[tuple[Key, str]]
-
-
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(_Saved).decode
 _decode_kept = msgspec.msgpack.Decoder(_Kept).decode

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from aiokafka.partitioner import murmur2
 
+from models import snapshot
 from models.book import Key
 from models.codec import decoder
 from models.errors import ConfigError, DecodeError
@@ -94,8 +95,8 @@ class FoldStage:
 
     def _restore(self, partition: int) -> PartitionState:
         state = PartitionState(self._decode, self.settings)
-        for manifest, body in self._snapshots.newest(self.topic, partition):
-            state.restore(body)
+        for manifest, pieces in self._snapshots.newest(self.topic, partition):
+            snapshot.restore(state, *pieces)
             ours = self.settings.digest_text(state.newest)
             if manifest.settings != ours:
                 raise ConfigError(
@@ -217,7 +218,8 @@ class FoldStage:
         owned.in_flight = set()
 
     def _save(self, owned: Owned, now: float) -> None:
-        body = owned.state.snapshot(owned.in_flight)
+        saved = snapshot.whole if owned.owner.wants_base else snapshot.changes
+        body = saved(owned.state, owned.in_flight)
         owned.next_save_s = max(SNAPSHOT_S, SNAPSHOT_SHARE * (time.monotonic() - now) * len(self.owned))
         letters = owned.letters = [letter for letter in owned.letters if not letter.done()]
         settings = self.settings.digest_text(owned.state.newest)

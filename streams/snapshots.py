@@ -1,9 +1,10 @@
 """Snapshots: rows of a Faust table, one of its partitions for each source partition.
 
 A snapshot is chunks, keyed `<source topic>/<epoch>/<n>`, and then, once all are acknowledged, a manifest, keyed
-`<source topic>/manifest/<epoch>`, that names them. An **epoch** is the offset that the broker gave the owner's claim in the
-changelog: it rises with every owner. An owner names chunks of its own epoch only and keeps its last two snapshots; what older
-epochs wrote goes only after the second of its own, so that no zombie breaks what a newer owner needs.
+`<source topic>/manifest/<epoch>/<n>`, that names them: those of a base, and of the changes since. An **epoch** is the offset
+that the broker gave the owner's claim in the changelog: it rises with every owner. An owner names chunks of its own epoch
+only, and keeps its last snapshot and the last one of the base before; what older epochs wrote goes only after the second base
+of its own. So no zombie breaks what a newer owner needs, and one damaged chunk leaves a snapshot that does not need it.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ import msgspec
 from faust.stores import base
 from faust.types.tuples import TP
 
-from models.partition import SNAPSHOT_VERSION
+from models.snapshot import SNAPSHOT_VERSION
 from streams.topics import SNAPSHOTS
 
 CHUNK_BYTES: Final = 900_000
@@ -28,26 +29,46 @@ _CLAIM: Final = "claim"
 log = logging.getLogger("floorpulse")
 
 
+class Piece(msgspec.Struct, array_like=True, frozen=True):
+    """The chunks of a base, or of changes, and the checksum over them."""
+
+    chunks: list[bytes]
+    checksum: int
+
+
 class Manifest(msgspec.Struct, array_like=True, frozen=True):
-    """Names the chunks of one whole snapshot."""
+    """Names the pieces of one whole snapshot: a base, then the changes since, in their order."""
 
     offset: int
     epoch: int
-    chunks: list[bytes]
-    checksum: int
+    pieces: list[Piece]
     version: int
     settings: str
+
+    @property
+    def chunks(self) -> list[bytes]:
+        """Return the keys of all chunks."""
+        return [chunk for piece in self.pieces for chunk in piece.chunks]
 
 
 @dataclass
 class Ownership:
-    """One owner's time with one source partition: its epoch, how many chunks it wrote, and its last manifests' chunks."""
+    """One owner's time with one source partition: its epoch, and what it wrote."""
 
     topic: str
     partition: int
     epoch: int
-    written: int = 0
-    kept: list[list[bytes]] = field(default_factory=list)
+    written: int = 0  # chunks
+    manifests: int = 0
+    pieces: list[Piece] = field(default_factory=list)  # of the last snapshot
+    base_bytes: int = 0
+    change_bytes: int = 0
+    kept: list[set[bytes]] = field(default_factory=list)  # keys of the last snapshot of each of the last two bases
+
+    @property
+    def wants_base(self) -> bool:
+        """Tell whether the next snapshot begins anew: the first two do, then where the changes are half as large."""
+        return len(self.kept) < 2 or 2 * self.change_bytes > self.base_bytes
 
 
 class RowStore(base.Store):  # type: ignore[misc]  # Faust has no types we follow
@@ -127,17 +148,16 @@ class Snapshots:
         acknowledged = await (await self._send(partition, f"{topic}/{_CLAIM}".encode(), b""))
         return Ownership(topic, partition, acknowledged.offset)
 
-    def newest(self, topic: str, partition: int) -> Iterator[tuple[Manifest, bytes]]:
-        """Yield the whole snapshots of a partition, the one that saw most of the log first.
+    def newest(self, topic: str, partition: int) -> Iterator[tuple[Manifest, list[bytes]]]:
+        """Yield the whole snapshots of a partition with their pieces, the one that saw most of the log first.
 
         One with a missing chunk, a wrong checksum or of another version is passed over: the one before, or the log from
         its beginning, is then as good, only older.
         """
         rows = self._store.rows.get(partition, {})
         prefix = f"{topic}/manifest/".encode()
-        manifests = [_decode_manifest(value) for key, value in rows.items() if key.startswith(prefix)]
-        for manifest in sorted(manifests, key=lambda found: found.offset, reverse=True):
-            body = b"".join(rows.get(chunk, b"") for chunk in manifest.chunks)
+        manifests = [_manifest(key, value) for key, value in rows.items() if key.startswith(prefix)]
+        for manifest in sorted(filter(None, manifests), key=lambda found: found.offset, reverse=True):
             if manifest.version != SNAPSHOT_VERSION:
                 log.warning(
                     "snapshot topic=%s partition=%d of version %d, ours is %d: not used",
@@ -146,37 +166,46 @@ class Snapshots:
                     manifest.version,
                     SNAPSHOT_VERSION,
                 )
-            elif zlib.crc32(body) != manifest.checksum:
+                continue
+            bodies = [b"".join(rows.get(chunk, b"") for chunk in piece.chunks) for piece in manifest.pieces]
+            if any(zlib.crc32(body) != piece.checksum for piece, body in zip(manifest.pieces, bodies, strict=True)):
                 log.warning(
                     "snapshot topic=%s partition=%d offset=%d damaged: not used", topic, partition, manifest.offset
                 )
-            else:
-                yield manifest, body
+                continue
+            yield manifest, bodies
 
     async def save(self, owner: Ownership, offset: int, body: bytes, settings: str) -> None:
-        """Write a snapshot; returns when all of it is acknowledged and what it replaces is gone."""
+        """Write a piece, a base where the owner wants one; returns when it is acknowledged and what it replaces is gone."""
+        starts_anew = owner.wants_base
         chunks = {}
         for start in range(0, len(body), CHUNK_BYTES):
             chunks[f"{owner.topic}/{owner.epoch}/{owner.written}".encode()] = body[start : start + CHUNK_BYTES]
             owner.written += 1
         await asyncio.gather(*[await self._send(owner.partition, key, chunk) for key, chunk in chunks.items()])
-        manifest_key = f"{owner.topic}/manifest/{owner.epoch}".encode()
-        manifest = _encode(Manifest(offset, owner.epoch, list(chunks), zlib.crc32(body), SNAPSHOT_VERSION, settings))
-        await (await self._send(owner.partition, manifest_key, manifest))
+        pieces = [*([] if starts_anew else owner.pieces), Piece(list(chunks), zlib.crc32(body))]
+        manifest = Manifest(offset, owner.epoch, pieces, SNAPSHOT_VERSION, settings)
+        key = f"{owner.topic}/manifest/{owner.epoch}/{owner.manifests}".encode()
+        await (await self._send(owner.partition, key, _encode(manifest)))
         rows = self._store.rows[owner.partition]  # so that a rebalance that gives the partition back finds them
         rows.update(chunks)
-        rows[manifest_key] = manifest
-        owner.kept = [*owner.kept, list(chunks)][-2:]
-        if len(owner.kept) == 2:
-            await self._forget_older(owner, {manifest_key, *owner.kept[0], *owner.kept[1]})
+        rows[key] = _encode(manifest)
+        owner.pieces, owner.manifests = pieces, owner.manifests + 1
+        if starts_anew:
+            owner.base_bytes, owner.change_bytes = len(body), 0
+        else:
+            owner.change_bytes += len(body)
+        before = owner.kept[-1:] if starts_anew else owner.kept[:-1]
+        owner.kept = [*before, {key, *manifest.chunks}]
+        await self._forget(owner)
 
-    async def _forget_older(self, owner: Ownership, kept: set[bytes]) -> None:
-        rows = self._store.rows[owner.partition]
-        prefix = f"{owner.topic}/".encode()
+    async def _forget(self, owner: Ownership) -> None:
+        """Delete what the owner no longer keeps, and what older owners wrote once there are two bases."""
+        rows, prefix = self._store.rows[owner.partition], f"{owner.topic}/".encode()
+        kept = set().union(*owner.kept)
         for key in [key for key in rows if key not in kept and key.startswith(prefix)]:
-            parts = key.removeprefix(prefix).split(b"/")
-            epoch = int(parts[1] if parts[0] == b"manifest" else parts[0])
-            if epoch <= owner.epoch:
+            epoch = int(key.removeprefix(prefix).removeprefix(b"manifest/").split(b"/")[0])
+            if epoch == owner.epoch or (epoch < owner.epoch and len(owner.kept) == 2):
                 await self._send(owner.partition, key, None)
                 rows.pop(key, None)
 
@@ -185,6 +214,14 @@ class Snapshots:
         return await self._table.changelog_topic.send(
             key=key, value=value, partition=partition, key_serializer="raw", value_serializer="raw", force=True
         )
+
+
+def _manifest(key: bytes, value: bytes) -> Manifest | None:
+    try:
+        return _decode_manifest(value)
+    except msgspec.MsgspecError as error:
+        log.warning("snapshot %s: no manifest of ours, not used: %s", key.decode(errors="replace"), error)
+        return None
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -7,7 +7,7 @@ from typing import Final
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import measures
+from models import measures, snapshot
 from models import partials as wire
 from models.book import Book, Key
 from models.codec import decoder
@@ -182,10 +182,14 @@ def test_a_restored_state_goes_on_as_before(data: st.DataObject, chats: bool, ru
     settings = settings_of(chats, rules, FoldSettings(survey_days=data.draw(st.sampled_from([0, 1, 7]))))
     log = data.draw(logs(prefix_of(settings)))
     expected = fold([log], settings)
-    cut = data.draw(st.integers(0, len(log)))
-    before = fold([log[:cut]], settings)
+    base, *later = data.draw(st.lists(st.integers(0, len(log)), min_size=1, max_size=4).map(sorted))
+    before = fold([log[:base]], settings)
+    pieces = [snapshot.whole(before)]
+    for cut in later:
+        before.fold(log[:cut])
+        pieces.append(snapshot.changes(before))
     restored = fold([], settings)
-    restored.restore(before.snapshot())
+    snapshot.restore(restored, *pieces)
     assert all_of(restored) == all_of(before)
     restored.fold(log)  # from the beginning: what was folded already is passed over
     assert all_of(restored) == all_of(expected)
@@ -204,7 +208,7 @@ def test_parts_left_over_and_parts_changed_since_bring_a_reader_up_to_date(
     seen: Parts = {}
     _send(state, seen)
     state.fold(log[cut : cut + 2])
-    restored.restore(state.snapshot())  # what changed in those two was never sent
+    snapshot.restore(restored, snapshot.whole(state))  # what changed in those two was never sent
     restored.fold(log)
     _send(restored, seen)
     assert {name: body for name, body in seen.items() if any(body)} == parts(restored.panes)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from models import snapshot
 from models.book import Key
 from models.codec import encode
 from models.events import ContactEvent
@@ -149,9 +150,9 @@ def test_a_snapshot_holds_what_was_not_sent() -> None:
     state.fold(LOG[:2])
     in_flight = state.collect()
     state.fold(LOG[2:3])
-    saved = state.snapshot(in_flight)
+    saved = snapshot.whole(state, in_flight)
     restored = PartitionState(DECODE, DEFAULT)
-    restored.restore(saved)
+    snapshot.restore(restored, saved)
     minute = f"1m:{START_MS}"
     both = [(key(), minute), (key(), "live"), (key("tech"), minute), (key("tech"), "live")]
     assert restored.collect() == sorted(both)
@@ -162,16 +163,16 @@ def test_a_snapshot_holds_what_was_not_sent() -> None:
 def test_a_snapshot_of_an_unchanged_state_is_the_same() -> None:
     state = PartitionState(DECODE, DEFAULT)
     state.fold(LOG)
-    saved = state.snapshot()
+    saved = snapshot.whole(state)
     restored = PartitionState(DECODE, DEFAULT)
-    restored.restore(saved)
-    assert restored.snapshot() == saved
+    snapshot.restore(restored, saved)
+    assert snapshot.whole(restored) == saved
 
 
 def test_a_restored_state_puts_away_and_retires_as_before() -> None:
     state, restored = PartitionState(DECODE, DEFAULT), PartitionState(DECODE, DEFAULT)
     state.fold(LOG)
-    restored.restore(state.snapshot())
+    snapshot.restore(restored, snapshot.whole(state))
     for each in (state, restored):
         go_on(each, queued(3 * HOUR_S, c="z"))
         assert sorted(each.contacts) == ["z"]
@@ -184,7 +185,7 @@ def test_a_restored_state_knows_at_once_which_panes_have_left() -> None:
     """The next event is two hours behind, and turns no minute: it belongs to its quarter, as it would have before."""
     state, restored = PartitionState(DECODE, DEFAULT), PartitionState(DECODE, DEFAULT)
     state.fold(records([queued(2 * HOUR_S)]))
-    restored.restore(state.snapshot())
+    snapshot.restore(restored, snapshot.whole(state))
     for each in (state, restored):
         go_on(each, queued(0, c="z"))
         assert list(each.panes.queues[SALES].minutes) == [ms(2 * HOUR_S) // MINUTE_MS]

@@ -7,7 +7,7 @@
 
 import pytest
 
-from models import measures
+from models import measures, snapshot
 from models.book import Key
 from models.events import ContactEvent
 from models.folding import FoldSettings
@@ -69,7 +69,7 @@ def away(state: PartitionState) -> list[str]:
 
 def restored(state: PartitionState) -> PartitionState:
     again = PartitionState(DECODE, state.settings)
-    again.restore(state.snapshot())
+    snapshot.restore(again, snapshot.whole(state))
     return again
 
 
@@ -321,9 +321,9 @@ def test_a_snapshot_holds_who_is_away_who_is_closed_and_the_orphans() -> None:
     again = restored(state)
     assert sorted(again.put_away.items()) == sorted(state.put_away.items())
     assert (again.orphans, again.counts) == ({"e"}, state.counts)
-    assert again.snapshot() == state.snapshot()
+    assert snapshot.whole(again) == snapshot.whole(state)
     later = [rated(2 * DAY_S, 1), answered(2 * DAY_S, c="d"), tick(2 * DAY_S + CLOSES_S)]
     for each in (state, again):
         go_on(each, *later)
-    assert again.snapshot() == state.snapshot()
+    assert snapshot.whole(again) == snapshot.whole(state)
     assert ratings(again) == [1, 0, 0]
