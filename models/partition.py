@@ -66,6 +66,7 @@ class Counts:
     late: int = 0
     invalid: int = 0
     orphans: int = 0  # contacts of which no beginning is known
+    lost: int = 0  # deleted from the log before they were read
 
 
 @dataclass
@@ -165,6 +166,13 @@ class PartitionState:
                 out.clear()
         self.counts.events += events
         self.panes.add(out)
+
+    def pass_over(self, offset: int) -> int:
+        """Go on at a later offset; what lies before was deleted and is counted as lost. Returns how many records."""
+        lost = offset - self.offset - 1
+        self.counts.lost += lost
+        self.offset = offset - 1
+        return lost
 
     def _refuse(self, offset: int, code: str, reason: str, value: bytes) -> None:
         self.counts.invalid += 1

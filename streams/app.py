@@ -24,7 +24,7 @@ from models.errors import ConfigError
 from models.settings import Settings
 from sinks.prometheus import FloorCollector
 from streams import agents, topics, web
-from streams.driver import BatchTransport
+from streams.driver import BatchTransport, Bounds
 from streams.fold_stage import FoldStage
 from streams.merge_stage import MergeStage
 from streams.outbox import Rows, produce
@@ -100,19 +100,19 @@ class Worker:
         self.app.on_partitions_assigned.connect(self._stop_showing)
         self.app.task(self._keep_time)
 
-    async def positions(self, assigned: set[TP], ends: Mapping[TP, int]) -> Mapping[TP, int]:
+    async def positions(self, bounds: Mapping[TP, Bounds]) -> Mapping[TP, int]:
         """Take the partitions that were assigned, drop the others, and say where to go on (see `Placement`)."""
-        sources = [tp for tp in assigned if tp.topic in self.folding]
-        partials = assigned.difference(sources)
+        sources = [tp for tp in bounds if tp.topic in self.folding]
+        partials = bounds.keys() - sources
         for topic, stage in self.folding.items():
             stage.drop_all_but({tp.partition for tp in sources if tp.topic == topic})
         self.merging.drop_all_but({tp.partition for tp in partials})
         try:
-            taken = await asyncio.gather(*(self.folding[tp.topic].take(tp.partition) for tp in sources))
+            taken = await asyncio.gather(*(self.folding[tp.topic].take(tp.partition, *bounds[tp]) for tp in sources))
         except Exception as error:
             fail("going on from the snapshots", error)
         positions = dict(zip(sources, taken, strict=True))
-        positions |= {tp: self.merging.take(tp.partition, ends.get(tp) or 0) for tp in partials}
+        positions |= {tp: self.merging.take(tp.partition, bounds[tp].end) for tp in partials}
         for stage in self.folding.values():
             stage.active = True
         log.info("assigned sources=%d partials=%d", len(sources), len(partials))

@@ -8,7 +8,7 @@ Overrides private names of faust-streaming 0.15.3; tests/contract fails where an
 """
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from aiokafka.consumer import fetcher
 from faust.tables import recovery
@@ -21,13 +21,20 @@ BATCHED = frozenset({*SOURCES, PARTIALS})
 _BACKPRESSURE_S = 0.005  # how long to wait when all partitions have enough queued; stock Faust sleeps a second
 
 
+class Bounds(NamedTuple):
+    """The offsets of a partition's log at some moment: of its first record, and after its last."""
+
+    start: int
+    end: int
+
+
 class Placement(Protocol):
     """Says where to go on reading."""
 
-    async def positions(self, assigned: set[TP], ends: Mapping[TP, int]) -> Mapping[TP, int]:
-        """Return the next offset of each assigned batched partition; called before its first record is delivered.
+    async def positions(self, bounds: Mapping[TP, Bounds]) -> Mapping[TP, int]:
+        """Return the next offset of each batched partition that is assigned; called before its first record is delivered.
 
-        `ends` are the log ends at this moment. State of partitions that were not given back must be dropped here.
+        `bounds` are those of their logs at this moment. State of partitions that were not given back must be dropped here.
         """
         ...
 
@@ -74,8 +81,9 @@ class BatchConsumer(stock.Consumer):  # type: ignore[misc]  # Faust has no types
         offsets = dict(await super().seek_to_committed())
         assigned = {tp for tp in self.assignment() if tp.topic in BATCHED}
         if assigned:
-            ends = await self.highwaters(*assigned)
-            positions = await self.app.placement.positions(assigned, ends)
+            starts, ends = await self.earliest_offsets(*assigned), await self.highwaters(*assigned)
+            bounds = {tp: Bounds(starts.get(tp) or 0, ends.get(tp) or 0) for tp in assigned}
+            positions = await self.app.placement.positions(bounds)
             # On the consumer's thread: `_seek` from this one races with the fetcher, which then dies while we live on.
             await self.seek_wait(positions)
             self.placed_generation = self.app.consumer_generation_id

@@ -5,6 +5,7 @@ the snapshot, so that a crash between the two loses no last word.
 """
 
 import asyncio
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -33,6 +34,7 @@ CHECKED: Final = 1_000  # one record in so many is looked at for its place
 REASON_CHARACTERS: Final = 500
 SNAPSHOT_S: Final = 2.0
 SNAPSHOT_SHARE: Final = 20  # snapshots cost the loop at most a twentieth
+log = logging.getLogger("floorpulse")
 Produce = Callable[[str, Rows], Awaitable[None]]
 Highwater = Callable[[str, int], int | None]
 
@@ -77,14 +79,15 @@ class FoldStage:
         self._decode = decoder(SOURCES[topic])
         self._folded_at = self._flushed_at = self._next_flush = 0.0
 
-    async def take(self, partition: int) -> int:
-        """Own a partition; return the next offset to read.
+    async def take(self, partition: int, start: int, end: int) -> int:
+        """Own a partition whose log has the offsets `[start, end)`; return the next one to read.
 
         A state that comes back is never wrong, only behind: it is kept. Else the newest whole snapshot is restored.
-        Raises `ConfigError` where that was folded with other settings.
+        Raises `ConfigError` where that was folded with other settings, or of another log.
         """
         held = self.owned.get(partition)
         state = held.state if held else self._restore(partition)
+        self._check_log(partition, state, start, end)
         owner = await self._snapshots.claim(self.topic, partition)
         owned = Owned(state, owner, saved_at=time.monotonic(), saved_offset=state.offset)
         if held:
@@ -106,6 +109,20 @@ class FoldStage:
                 )
             break
         return state
+
+    def _check_log(self, partition: int, state: PartitionState, start: int, end: int) -> None:
+        where = f"{self.topic}[{partition}]"
+        if state.offset >= end:
+            raise ConfigError(
+                f"{where} ends at offset {end}, but its state has read up to {state.offset}: the topic was made anew; "
+                "to begin again with what it holds now, run: floorpulse topics reset"
+            )
+        if start > state.offset + 1:
+            if state.offset < 0:
+                state.offset = start - 1  # what was before us is not ours to miss
+            else:
+                lost = state.pass_over(start)
+                log.error("lost %s records=%d: retention deleted them before they were read", where, lost)
 
     def drop_all_but(self, partitions: set[int]) -> None:
         """Forget the partitions that went elsewhere."""

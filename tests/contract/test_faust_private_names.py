@@ -28,7 +28,7 @@ from faust.types.tuples import TP, ConsumerMessage
 
 from models.settings import Settings
 from streams.app import WorkerApp, _faust_app, _QuietMonitor
-from streams.driver import BatchConsumer, BatchTransport
+from streams.driver import BatchConsumer, BatchTransport, Bounds
 from streams.snapshots import RowStore, Snapshots
 from streams.topics import CALLS, PARTIALS
 
@@ -72,6 +72,7 @@ NAMES = [
     (stock.Consumer, "seek_wait", "coroutine", "self partitions"),
     (stock.Consumer, "assignment", "function", "self"),
     (stock.Consumer, "highwaters", "coroutine", "self *partitions"),
+    (stock.Consumer, "earliest_offsets", "coroutine", "self *partitions"),
     (stock.Consumer, "wait", "coroutine", "self *coros timeout"),
     (stock.Consumer, "sleep", "coroutine", "self n"),
     (fetcher.PartitionRecords, "_unpack_records", "function", "self"),
@@ -268,21 +269,24 @@ def test_batched_partitions_are_sought_to_where_the_placement_says(monkeypatch: 
         async def highwaters(*partitions: TP) -> dict[TP, int]:
             return dict.fromkeys(partitions, 100)
 
+        async def earliest_offsets(*partitions: TP) -> dict[TP, int]:
+            return dict.fromkeys(partitions, 7)
+
         async def seek_wait(partitions: dict[TP, int]) -> None:
             calls.append(("seek", partitions))
 
-        async def positions(assigned: set[TP], ends: dict[TP, int]) -> dict[TP, int]:
-            calls.append(("placed", (assigned, ends)))
+        async def positions(bounds: dict[TP, Bounds]) -> dict[TP, int]:
+            calls.append(("placed", bounds))
             return {CALLS_0: 42}
 
         consumer.assignment = lambda: {CALLS_0, OWN}
-        consumer.highwaters, consumer.seek_wait = highwaters, seek_wait
+        consumer.highwaters, consumer.earliest_offsets, consumer.seek_wait = highwaters, earliest_offsets, seek_wait
         consumer.app.placement = SimpleNamespace(positions=positions)
         return dict(await consumer.seek_to_committed())
 
     monkeypatch.setattr(stock_consumer.ThreadDelegateConsumer, "seek_to_committed", committed)
     assert asyncio.run(run()) == {CALLS_0: 42, OWN: 5}
-    assert calls == [("committed", None), ("placed", ({CALLS_0}, {CALLS_0: 100})), ("seek", {CALLS_0: 42})]
+    assert calls == [("committed", None), ("placed", {CALLS_0: Bounds(7, 100)}), ("seek", {CALLS_0: 42})]
 
 
 def test_faust_takes_its_position_from_seek_to_committed() -> None:
