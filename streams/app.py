@@ -26,12 +26,15 @@ from sinks.prometheus import FloorCollector
 from streams import agents, topics, web
 from streams.driver import BatchTransport, Bounds
 from streams.fold_stage import FoldStage
+from streams.membership import instance_name
 from streams.merge_stage import MergeStage
 from streams.outbox import Rows, produce
 from streams.snapshots import Snapshots
+from streams.watchdog import STUCK_S, Watchdog
 
 TICK_S: Final = 0.02
 PUBLISH_S: Final = 0.1
+WATCH_S: Final = 1.0
 STOP_S: Final = 8.0
 BATCH_BYTES: Final = 256 << 10
 REQUEST_BYTES: Final = 2 << 20  # a dead letter is a little larger than the largest record
@@ -78,14 +81,16 @@ class WorkerApp(faust.App):  # type: ignore[misc]  # Faust has no types we follo
 class Worker:
     """One worker: both stages, their timers, and what it shows."""
 
-    def __init__(self, settings: Settings, opened: socket.socket) -> None:
+    def __init__(self, settings: Settings, opened: socket.socket, name: str) -> None:
         self.settings = settings
+        self.name = name
         partitions = settings.kafka.partitions
-        self.app = _faust_app(settings, opened.getsockname()[1])
+        self.app = _faust_app(settings, name)
         self.app.placement = self
+        self._watchdog = Watchdog[TP]()
         snapshots = Snapshots(self.app, partitions)
         self.folding = {
-            topic: FoldStage(topic, settings.fold(prefix), snapshots, self._produce, self._highwater, partitions)
+            topic: FoldStage(topic, settings.fold(prefix), snapshots, self._produce, self._left, partitions)
             for topic, prefix in topics.SOURCES.items()
         }
         self.merging = MergeStage(
@@ -129,12 +134,22 @@ class Worker:
 
     async def _keep_time(self) -> None:
         """Flush, save and publish, over and over."""
-        published_at = 0.0
+        published_at = watched_at = 0.0
         while True:
             now = time.monotonic()
             try:
-                for stage in self.folding.values():
-                    stage.tick()
+                if self.app.consumer.replaced:
+                    raise ConfigError(
+                        f"another worker of the group {self.settings.app} has the name {self.name!r}, or was told that this "
+                        "one has left; give each worker a --web-port or an --instance of its own"
+                    )
+                # Who was silent for a session may have been stopped, and others own what it has: it says nothing more.
+                if self.app.consumer.silent_s() < topics.SESSION_S:
+                    for stage in self.folding.values():
+                        stage.tick()
+                if now - watched_at >= WATCH_S:
+                    watched_at = now
+                    self._check_progress(now)
                 if now - published_at >= PUBLISH_S:
                     published_at = now
                     self.merging.publish(self.folding.values())
@@ -156,12 +171,20 @@ class Worker:
                 raise asyncio.CancelledError from error
             fail(f"sending to {topic}", error)
 
-    def _highwater(self, topic: str, partition: int) -> int | None:
-        try:
-            highwater: int | None = self.app.consumer.highwater(TP(topic, partition))
-        except Exception:
-            return None  # not assigned just now
-        return highwater
+    def _left(self, topic: str, partition: int, offset: int) -> int | None:
+        left: int | None = self.app.consumer.left(TP(topic, partition), offset)
+        return left
+
+    def _check_progress(self, now: float) -> None:
+        """End the worker where something is left to read and nothing was read for long (see streams/watchdog.py)."""
+        read = {TP(topic, n): o.state.offset for topic, stage in self.folding.items() for n, o in stage.owned.items()}
+        read |= {TP(topics.PARTIALS, n): held.state.offset for n, held in self.merging.owned.items()}
+        stuck = self._watchdog.stuck(
+            now, {tp: offset for tp, offset in read.items() if self.app.consumer.left(tp, offset)}
+        )
+        if stuck:
+            where = ", ".join(f"{tp.topic}[{tp.partition}]" for tp in sorted(stuck))
+            fail("watchdog", TimeoutError(f"nothing was read for {STUCK_S:.0f} s, though something is left in {where}"))
 
     def run(self) -> NoReturn:
         """Run until a signal or a fault; does not return."""
@@ -174,11 +197,12 @@ class Worker:
         sys.exit(0)
 
 
-def run_worker(settings: Settings, web_port: int | None) -> NoReturn:
+def run_worker(settings: Settings, web_port: int | None, instance: str | None = None) -> NoReturn:
     """Check what the worker needs, then run it. Raises `ConfigError` where something is missing or wrong."""
     opened = web.listen(web_port)
+    name = instance_name(instance, opened.getsockname()[1])
     topics.check(settings)
-    Worker(settings, opened).run()
+    Worker(settings, opened, name).run()
 
 
 def fail(where: str, error: BaseException) -> NoReturn:
@@ -192,9 +216,8 @@ def fail(where: str, error: BaseException) -> NoReturn:
     os._exit(2 if set_right else 1)
 
 
-def _faust_app(settings: Settings, web_port: int) -> WorkerApp:
+def _faust_app(settings: Settings, name: str) -> WorkerApp:
     kafka = settings.kafka
-    identity = f"{socket.gethostname()}-{web_port}"
     app: WorkerApp = WorkerApp(
         settings.app,
         broker=[f"kafka://{address}" for address in kafka.bootstrap.split(",")],
@@ -206,11 +229,11 @@ def _faust_app(settings: Settings, web_port: int) -> WorkerApp:
         topic_disable_leader=True,
         table_standby_replicas=0,
         web_enabled=False,
-        canonical_url=f"http://{identity}",  # Faust's assignor tells workers apart by it
+        canonical_url=f"http://{name}",  # Faust's assignor tells workers apart by it
         stream_wait_empty=False,
         stream_buffer_maxsize=QUEUED_BATCHES,
         consumer_auto_offset_reset="earliest",
-        consumer_group_instance_id=identity,  # a killed worker that comes back gets its partitions at once
+        consumer_group_instance_id=name,  # a killed worker that comes back gets its partitions at once
         broker_session_timeout=float(topics.SESSION_S),
         broker_rebalance_timeout=float(topics.SESSION_S),
         broker_heartbeat_interval=2.0,

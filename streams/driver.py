@@ -7,15 +7,19 @@ Stock Faust makes four asyncio tasks for each record. Here only the topics in `B
 Overrides private names of faust-streaming 0.15.3; tests/contract fails where an upgrade changes them.
 """
 
+import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
+from aiokafka import errors
 from aiokafka.consumer import fetcher
+from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.protocol.group import HeartbeatRequest
 from faust.tables import recovery
 from faust.transport.drivers import aiokafka as stock
 from faust.types.tuples import TP, ConsumerMessage
 
-from streams.topics import PARTIALS, SOURCES
+from streams.topics import PARTIALS, SESSION_S, SOURCES
 
 BATCHED = frozenset({*SOURCES, PARTIALS})
 _BACKPRESSURE_S = 0.005  # how long to wait when all partitions have enough queued; stock Faust sleeps a second
@@ -44,6 +48,11 @@ class BatchConsumer(stock.Consumer):  # type: ignore[misc]  # Faust has no types
 
     placed_generation = -1  # in which the placement has spoken; before, what is fetched is from anywhere
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._delivered: dict[TP, int] = {}  # offset of the last record that was handed on since the seek
+        self._read: dict[TP, int] = {}  # the position in the log after the last fetch
+
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         """Yield the records that were fetched: batched topics as one message a partition, others one by one.
 
@@ -60,6 +69,7 @@ class BatchConsumer(stock.Consumer):  # type: ignore[misc]  # Faust has no types
             if tp.topic in BATCHED:
                 if generation != self.placed_generation:
                     continue
+                self._delivered[tp] = records[-1].offset
                 yield tp, _batch(tp, records, generation)
             else:
                 for record in records:
@@ -74,7 +84,30 @@ class BatchConsumer(stock.Consumer):  # type: ignore[misc]  # Faust has no types
             await self.sleep(_BACKPRESSURE_S)
             return {}
         fetched: Mapping[TP, list[Any]] = await self._getmany(active_partitions=active, timeout=timeout)
+        self._note_positions(active)
         return fetched
+
+    def _note_positions(self, active: set[TP]) -> None:
+        """Remember the positions now, when all records before them are in our hands."""
+        assignment = self._thread._ensure_consumer()._subscription.subscription.assignment
+        for tp in active:
+            known = assignment.state_value(tp) if tp.topic in BATCHED else None
+            if known is not None and known.has_valid_position:
+                self._read[tp] = known.position
+
+    def left(self, tp: TP, offset: int) -> int | None:
+        """Return how many records the log holds after the one at `offset`, which was the last to be read; None: not known.
+
+        What stands in the log and is never delivered, such as the ends of transactions, is not counted once it was passed.
+        """
+        try:
+            end: int | None = self.highwater(tp)
+        except Exception:
+            return None  # not assigned just now
+        if end is None:
+            return None
+        passed = self._read.get(tp, 0) >= end and offset >= self._delivered.get(tp, -1)
+        return 0 if passed else max(0, end - offset - 1)
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Seek batched partitions to where the placement says, others to the group's offset."""
@@ -84,11 +117,28 @@ class BatchConsumer(stock.Consumer):  # type: ignore[misc]  # Faust has no types
             starts, ends = await self.earliest_offsets(*assigned), await self.highwaters(*assigned)
             bounds = {tp: Bounds(starts.get(tp) or 0, ends.get(tp) or 0) for tp in assigned}
             positions = await self.app.placement.positions(bounds)
+            self._delivered, self._read = {}, {}
             # On the consumer's thread: `_seek` from this one races with the fetcher, which then dies while we live on.
             await self.seek_wait(positions)
             self.placed_generation = self.app.consumer_generation_id
             offsets.update(positions)
         return offsets
+
+    def silent_s(self) -> float:
+        """Return for how long the group has not answered our heartbeats; 0 before the first answer."""
+        now = time.monotonic()
+        silent: float = now - getattr(self._coordinator, "heard_at", now)
+        return silent
+
+    @property
+    def replaced(self) -> bool:
+        """Whether another worker has our name, or somebody said that we have left."""
+        return getattr(self._coordinator, "replaced", False)
+
+    @property
+    def _coordinator(self) -> Any:
+        consumer = self._thread._consumer
+        return consumer and consumer._coordinator
 
 
 class BatchTransport(stock.Transport):  # type: ignore[misc]  # as above
@@ -106,6 +156,27 @@ def _record(partition_records: Any, tp: TP, record: Any) -> Any:
 
 
 fetcher.PartitionRecords._consumer_record = _record
+
+_stock_send = GroupCoordinator._send_req
+
+
+async def _send(coordinator: Any, request: Any) -> Any:
+    """Remember when the group last answered a heartbeat, and whether it then no longer knew us though it had just before.
+
+    Kafka forgets a member with a name of its own only after a session of silence, when another one comes with the same
+    name, or when told that it has left for good. aiokafka would join again, and so would the other, for ever.
+    """
+    response = await _stock_send(coordinator, request)
+    if isinstance(request, HeartbeatRequest):
+        now, error = time.monotonic(), errors.for_code(response.error_code)
+        if error in (errors.NoError, errors.RebalanceInProgressError):
+            coordinator.heard_at = now
+        elif error is errors.UnknownMemberIdError and now - getattr(coordinator, "heard_at", -SESSION_S) < SESSION_S:
+            coordinator.replaced = True
+    return response
+
+
+GroupCoordinator._send_req = _send
 
 _stock_wait = recovery.Recovery._wait
 

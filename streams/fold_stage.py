@@ -36,7 +36,7 @@ SNAPSHOT_S: Final = 2.0
 SNAPSHOT_SHARE: Final = 20  # snapshots cost the loop at most a twentieth
 log = logging.getLogger("floorpulse")
 Produce = Callable[[str, Rows], Awaitable[None]]
-Highwater = Callable[[str, int], int | None]
+Left = Callable[[str, int, int], int | None]  # topic, partition and last offset -> records not read yet
 
 
 @dataclass
@@ -65,7 +65,7 @@ class FoldStage:
         settings: FoldSettings,
         snapshots: Snapshots,
         produce: Produce,
-        highwater: Highwater,
+        left: Left,
         partitions: int,
     ) -> None:
         self.topic = topic
@@ -74,7 +74,7 @@ class FoldStage:
         self.settings = settings
         self._snapshots = snapshots
         self._produce = produce
-        self._highwater = highwater
+        self._left = left
         self._partitions = partitions
         self._decode = decoder(SOURCES[topic])
         self._folded_at = self._flushed_at = self._next_flush = 0.0
@@ -210,8 +210,7 @@ class FoldStage:
                 return
             owned.flushing.result()
         state = owned.state
-        highwater = self._highwater(self.topic, partition)
-        if highwater is not None and state.offset + 1 >= highwater:
+        if self._left(self.topic, partition, state.offset) == 0:
             owned.caught_up_ms = int(time.time() * 1_000)
         changed = state.collect()
         if not changed and now - owned.progress_at < PROGRESS_S:
@@ -255,8 +254,6 @@ class FoldStage:
 
     def _view(self, partition: int, owned: Owned) -> SourceView:
         state, counts = owned.state, owned.state.counts
-        highwater = self._highwater(self.topic, partition)
-        lag = max(0, highwater - state.offset - 1) if highwater is not None else None
         return SourceView(
             self.topic,
             partition,
@@ -266,7 +263,7 @@ class FoldStage:
             counts.invalid,
             counts.orphans,
             state.newest,
-            lag,
+            self._left(self.topic, partition, state.offset),
         )
 
 

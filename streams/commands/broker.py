@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from models.errors import ConfigError
 from streams.commands.options import BOOTSTRAP, SETTINGS, WEB_PORT, load_settings
 
 
@@ -31,15 +32,36 @@ def ensure(bootstrap: str | None, settings_file: Path | None) -> None:
 @BOOTSTRAP
 @SETTINGS
 @WEB_PORT
-def worker(bootstrap: str | None, settings_file: Path | None, web_port: int | None) -> None:
+@click.option("--instance", metavar="NAME", help="Name of this worker in its group; else host name and web port.")
+@click.option(
+    "--leave", is_flag=True, help="Start none: say that the one of this name was stopped and will not come back."
+)
+def worker(
+    bootstrap: str | None, settings_file: Path | None, web_port: int | None, instance: str | None, leave: bool
+) -> None:
     """Fold the events of Kafka and serve /metrics, /healthz and /readyz on loopback.
 
     Start several on the same brokers to share the work, up to the number of partitions. A worker that is killed and
-    started again goes on where its last snapshot ends; nothing is counted twice and nothing is lost.
-    """
-    from streams.app import run_worker
+    started again goes on where its last snapshot ends; nothing is counted twice and nothing is lost. One that was stopped
+    keeps its partitions for ten seconds, so that it may come back; --leave frees them at once.
 
-    run_worker(load_settings(settings_file, bootstrap), web_port)
+    \b
+    Example:  floorpulse worker --web-port 9842
+              floorpulse worker --web-port 9842 --leave
+    """
+    settings = load_settings(settings_file, bootstrap)
+    if not leave:
+        from streams.app import run_worker
+
+        run_worker(settings, web_port, instance)
+    from streams.membership import instance_name
+    from streams.membership import leave as leave_group
+
+    if instance is None and web_port is None:
+        raise ConfigError("--leave: which worker? say the --web-port or the --instance that it had")
+    name = instance_name(instance, web_port or 0)
+    leave_group(settings, name)
+    click.echo(f"{name} has left the group {settings.app}")
 
 
 @click.command()

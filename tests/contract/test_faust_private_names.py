@@ -16,6 +16,8 @@ import faust
 import mode
 import pytest
 from aiokafka.consumer import fetcher
+from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.consumer.subscription_state import Assignment
 from aiokafka.producer import AIOKafkaProducer
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.default_records import DefaultRecordBatch
@@ -75,11 +77,13 @@ NAMES = [
     (stock.Consumer, "earliest_offsets", "coroutine", "self *partitions"),
     (stock.Consumer, "wait", "coroutine", "self *coros timeout"),
     (stock.Consumer, "sleep", "coroutine", "self n"),
+    (stock.Consumer, "highwater", "function", "self tp"),
+    (GroupCoordinator, "_send_req", "coroutine", "coordinator request"),
+    (Assignment, "state_value", "function", "self tp"),
     (fetcher.PartitionRecords, "_unpack_records", "function", "self"),
     # app.py
     (faust.App, "_new_transport", "function", "self"),
     (faust.App, "crash", "coroutine", "self reason"),
-    (stock.Consumer, "highwater", "function", "self tp"),
     (stock.Producer, "_ensure_producer", "function", "self"),
     (Monitor, "on_message_in", "function", "self tp offset message"),
     (Monitor, "on_stream_event_in", "function", "self tp offset stream event"),
@@ -155,13 +159,16 @@ class Fetches(BatchConsumer):
         self.asked.append(set(active_partitions))
         return self.fetches.pop(0)
 
+    def _note_positions(self, active: set[TP]) -> None:
+        del active
+
 
 async def _nothing(*_args: Any) -> None:
     """Stand for Faust's callbacks."""
 
 
 def app() -> WorkerApp:
-    return _faust_app(Settings(), 1)
+    return _faust_app(Settings(), "test-1")
 
 
 def record(tp: TP, offset: int, value: bytes = b"v") -> Any:
