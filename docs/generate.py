@@ -106,7 +106,7 @@ def exported_families() -> list[Family]:
         key=("queue", "voice"), total={measures.REPLY: 1, measures.RESPONSE: 1}, minutes={}, quarters={}, live=()
     )
     source = SourceView(
-        topic="topic", partition=0, events=0, duplicates=0, late=0, invalid=0, orphans=0, newest_ms=0, lag=0
+        topic="topic", partition=0, events=0, duplicates=0, late=0, invalid=0, orphans=0, lost=0, newest_ms=0, lag=0
     )
     view = FloorView(queues=(queue,), sources=(source,), recovering=False, fresh_ms=0)
     return list(FloorCollector(lambda: view, lambda: 0, Book(lambda _: Goals()), lambda _: "site").collect())

@@ -115,6 +115,7 @@ class SourceView:
     late: int
     invalid: int
     orphans: int
+    lost: int
     newest_ms: int
     lag: int | None
 
@@ -221,6 +222,7 @@ def _sources(view: FloorView) -> Iterator[Family]:
         "duplicates": "Events already held",
         "late": "Events past the lateness horizon, in cc.late",
         "invalid": "Records that were no events, in cc.dead_letters",
+        "lost": "Records that the log deleted before they were read",
     }
     for name, text in counters.items():
         family = CounterMetricFamily(f"floorpulse_{name}", text, labels=labels)

@@ -262,6 +262,7 @@ class FoldStage:
             counts.late,
             counts.invalid,
             counts.orphans,
+            counts.lost,
             state.newest,
             self._left(self.topic, partition, state.offset),
         )

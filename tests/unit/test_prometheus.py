@@ -63,7 +63,7 @@ DAY: list[ContactEvent] = [
     queued(1_100, c="c6"),
     queued(1_110, c="c7"), answered(1_120, c="c7"),
 ]  # fmt: skip
-SOURCE = SourceView("cc.calls", 3, 22, 1, 2, 4, 5, ms(1_120), 7)
+SOURCE = SourceView("cc.calls", 3, 22, 1, 2, 4, 5, 6, ms(1_120), 7)
 Samples = dict[str, float]
 
 
@@ -174,6 +174,7 @@ OURSELVES: Samples = {
     "floorpulse_duplicates_total": 1,
     "floorpulse_late_total": 2,
     "floorpulse_invalid_total": 4,
+    "floorpulse_lost_total": 6,
     "floorpulse_orphans": 5,
     "floorpulse_newest_event_timestamp_seconds": START_MS / 1_000 + 1_120,
     "floorpulse_lag_records": 7,
