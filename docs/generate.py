@@ -40,6 +40,7 @@ from sinks.prometheus import (
     SourceView,
     counter_name,
 )
+from sinks.telemetry import MeasuredCollector, Telemetry
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 
@@ -69,6 +70,9 @@ Families named `cc_` have the labels `{"`, `".join(LABELS)}`.
 `cc_issue_contacts_total` has `issue_type` and `issue_reason`.
 Beyond {MOST_ISSUES} of its series those of the rarest issues of a queue are one, as `{OTHER}`.
 Those of a source partition have `topic` and `partition`.
+What a worker says of itself has `topic` at most.
+A summary is two series, `_count` and `_sum`.
+Beside these there are the client library's figures of the process, as `process_resident_memory_bytes`.
 
 Of each queue these are there from the start, beside the histograms of waits and handle times: {_FROM_THE_START}.
 All other counters are there once there is something to count, and gauges of what stands open only while they are not 0.
@@ -101,15 +105,18 @@ def _metric_row(metric: Metric) -> tuple[str, ...]:
 
 
 def exported_families() -> list[Family]:
-    """Return every family of `/metrics`, as the collector makes them of one queue and one source partition."""
+    """Return all families of `/metrics` that are ours, as a worker makes them of one queue and one source partition."""
     queue = QueueView(
         key=("queue", "voice"), total={measures.REPLY: 1, measures.RESPONSE: 1}, minutes={}, quarters={}, live=()
     )
     source = SourceView(
-        topic="topic", partition=0, events=0, duplicates=0, late=0, invalid=0, orphans=0, lost=0, newest_ms=0, lag=0
-    )
+        topic="topic", partition=0, events=0, duplicates=0, late=0, invalid=0, orphans=0, lost=0,
+        newest_ms=0, watermark_ms=0, appended_ms=0, lag=0
+    )  # fmt: skip
     view = FloorView(queues=(queue,), sources=(source,), recovering=False, fresh_ms=0)
-    return list(FloorCollector(lambda: view, lambda: 0, Book(lambda _: Goals()), lambda _: "site").collect())
+    floor = FloorCollector(lambda: view, lambda: 0, Book(lambda _: Goals()), lambda _: "site")
+    families = [*MeasuredCollector(floor).collect(), *Telemetry().registry.collect()]
+    return [family for family in families if not family.name.startswith("process_")]  # those differ by system
 
 
 def exported_name(family: Family) -> str:

@@ -117,6 +117,8 @@ class SourceView:
     orphans: int
     lost: int
     newest_ms: int
+    watermark_ms: int  # events before it are late
+    appended_ms: int  # when the last record was appended that was read; 0 where none was since the start
     lag: int | None
 
 
@@ -157,7 +159,7 @@ class FloorCollector(Collector):
             "floorpulse_recovering", "1 while the worker reads its past back", value=view.recovering
         )
         if not view.recovering:
-            yield from _sources(view)
+            yield from _sources(view, self._now_ms())
             yield from self._queues(view)
 
     def _queues(self, view: FloorView) -> Iterator[Family]:
@@ -215,7 +217,7 @@ class FloorCollector(Collector):
             family.add_metric([queue, channel, self._site_of(queue), *issue], n)
 
 
-def _sources(view: FloorView) -> Iterator[Family]:
+def _sources(view: FloorView, now_ms: int) -> Iterator[Family]:
     labels = ("topic", "partition")
     counters = {
         "events": "Events read",
@@ -231,15 +233,24 @@ def _sources(view: FloorView) -> Iterator[Family]:
         yield family
     orphans = GaugeMetricFamily("floorpulse_orphans", "Contacts of which no beginning is known", labels=labels)
     newest = GaugeMetricFamily("floorpulse_newest_event_timestamp_seconds", "Newest event time read", labels=labels)
+    watermark = GaugeMetricFamily("floorpulse_watermark_timestamp_seconds", "Events before it are late", labels=labels)
     lag = GaugeMetricFamily("floorpulse_lag_records", "Records in the log not read yet", labels=labels)
+    lag_s = GaugeMetricFamily(
+        "floorpulse_lag_seconds", "Age of the last record read, 0 when nothing is left", labels=labels
+    )
     for source in view.sources:
         where = [source.topic, str(source.partition)]
         orphans.add_metric(where, source.orphans)
         if source.newest_ms:
             newest.add_metric(where, source.newest_ms / 1_000)
+            watermark.add_metric(where, source.watermark_ms / 1_000)
         if source.lag is not None:
             lag.add_metric(where, source.lag)
-    yield from (orphans, newest, lag)
+        if source.lag == 0:
+            lag_s.add_metric(where, 0)
+        elif source.lag is not None and source.appended_ms:
+            lag_s.add_metric(where, max(0, now_ms - source.appended_ms) / 1_000)
+    yield from (orphans, newest, watermark, lag, lag_s)
     if view.fresh_ms is not None:
         yield GaugeMetricFamily(
             "floorpulse_fresh_timestamp_seconds", "Figures are complete up to here", value=view.fresh_ms / 1_000

@@ -23,6 +23,7 @@ from faust.types.tuples import TP
 from models.errors import ConfigError
 from models.settings import Settings
 from sinks.prometheus import FloorCollector
+from sinks.telemetry import MeasuredCollector, Telemetry
 from streams import agents, topics, web
 from streams.driver import BatchTransport, Bounds
 from streams.fold_stage import FoldStage
@@ -89,24 +90,30 @@ class Worker:
         self.app.placement = self
         self._watchdog = Watchdog[TP]()
         snapshots = Snapshots(self.app, partitions)
+        self.telemetry = Telemetry()
         self.folding = {
-            topic: FoldStage(topic, settings.fold(prefix), snapshots, self._produce, self._left, partitions)
+            topic: FoldStage(
+                topic, settings.fold(prefix), snapshots, self._produce, self._left, partitions, self.telemetry
+            )
             for topic, prefix in topics.SOURCES.items()
         }
         self.merging = MergeStage(
             self._produce,
             {topic: stage.settings for topic, stage in self.folding.items()},
             settings.limits.queues,
+            self.telemetry,
         )
         agents.install(self.app, self.folding.values(), self.merging, fail)
         collector = FloorCollector(lambda: self.merging.view, _now_ms, settings.goals(), settings.site_of)
-        self.web = web.WebThread(opened, collector, lambda: self.merging.view)
+        collectors = MeasuredCollector(collector), self.telemetry.registry
+        self.web = web.WebThread(opened, collectors, lambda: self.merging.view)
         self.app.on_partitions_revoked.connect(self._stop_folding)
         self.app.on_partitions_assigned.connect(self._stop_showing)
         self.app.task(self._keep_time)
 
     async def positions(self, bounds: Mapping[TP, Bounds]) -> Mapping[TP, int]:
         """Take the partitions that were assigned, drop the others, and say where to go on (see `Placement`)."""
+        self.telemetry.rebalances.inc()
         sources = [tp for tp in bounds if tp.topic in self.folding]
         partials = bounds.keys() - sources
         for topic, stage in self.folding.items():
@@ -153,6 +160,7 @@ class Worker:
                 if now - published_at >= PUBLISH_S:
                     published_at = now
                     self.merging.publish(self.folding.values())
+                    self.telemetry.showed(self.merging.view.recovering)
             except Exception as error:
                 fail("flush", error)
             await asyncio.sleep(TICK_S)

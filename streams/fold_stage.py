@@ -22,6 +22,7 @@ from models.folding import FoldSettings
 from models.partials import Progress, encode, partial, partial_key, progress_key
 from models.partition import Letter, PartitionState
 from sinks.prometheus import SourceView
+from sinks.telemetry import Telemetry
 from streams.outbox import Row, Rows
 from streams.snapshots import Ownership, Snapshots
 from streams.topics import DEAD_LETTERS, LATE, PARTIALS, SOURCES
@@ -54,6 +55,7 @@ class Owned:
     saved_offset: int = -1
     next_save_s: float = SNAPSHOT_S
     caught_up_ms: int = 0
+    appended_ms: int = 0  # of the last record that was folded
 
 
 class FoldStage:
@@ -67,6 +69,7 @@ class FoldStage:
         produce: Produce,
         left: Left,
         partitions: int,
+        telemetry: Telemetry,
     ) -> None:
         self.topic = topic
         self.owned: dict[int, Owned] = {}
@@ -76,6 +79,7 @@ class FoldStage:
         self._produce = produce
         self._left = left
         self._partitions = partitions
+        self._telemetry = telemetry
         self._decode = decoder(SOURCES[topic])
         self._folded_at = self._flushed_at = self._next_flush = 0.0
 
@@ -135,7 +139,9 @@ class FoldStage:
             return
         self._check_place(partition, records)
         state = owned.state
-        state.fold(records)
+        with self._telemetry.fold.labels(self.topic).time():
+            state.fold(records)
+        owned.appended_ms = records[-1].timestamp
         self._folded_at = time.monotonic()
         if state.letters:
             letters, state.letters = state.letters, []
@@ -169,6 +175,7 @@ class FoldStage:
             ]
             if rows:
                 await self._produce(topic, {partition: rows})
+                self._telemetry.letters.labels(topic).inc(len(rows))
 
     def _letter(self, partition: int, letter: Letter, key: bytes | None) -> Row:
         """Return the record as it was, with what is wrong with it and where it stood in the headers."""
@@ -230,7 +237,8 @@ class FoldStage:
         owned.flushing = asyncio.ensure_future(self._send(owned, rows))
 
     async def _send(self, owned: Owned, rows: Rows) -> None:
-        await self._produce(PARTIALS, rows)
+        with self._telemetry.flush.labels(self.topic).time():
+            await self._produce(PARTIALS, rows)
         owned.in_flight = set()
 
     def _save(self, owned: Owned, now: float) -> None:
@@ -245,7 +253,9 @@ class FoldStage:
         self, owned: Owned, offset: int, body: bytes, settings: str, letters: list[asyncio.Task[None]]
     ) -> None:
         await asyncio.gather(*letters)  # a snapshot must not forget a refused record that was not handed on
-        await self._snapshots.save(owned.owner, offset, body, settings)
+        with self._telemetry.snapshot.labels(self.topic).time():
+            await self._snapshots.save(owned.owner, offset, body, settings)
+        self._telemetry.snapshot_bytes.labels(self.topic).set(len(body))
         owned.saved_offset, owned.saved_at, owned.saving = offset, time.monotonic(), None
 
     def views(self) -> tuple[SourceView, ...]:
@@ -264,6 +274,8 @@ class FoldStage:
             counts.orphans,
             counts.lost,
             state.newest,
+            state.newest - (self.settings.lateness_ms or 0),
+            owned.appended_ms,
             self._left(self.topic, partition, state.offset),
         )
 

@@ -14,6 +14,7 @@ from models.merge import MergeState
 from models.other import limited
 from models.partials import Gone, decode, encode, partial_key
 from sinks.prometheus import FloorView
+from sinks.telemetry import Telemetry
 from streams.fold_stage import FoldStage, Produce
 from streams.outbox import Row
 from streams.topics import PARTIALS
@@ -36,13 +37,16 @@ class Merging:
 class MergeStage:
     """The partitions of the partials that this worker owns."""
 
-    def __init__(self, produce: Produce, settings: Mapping[str, FoldSettings], most_queues: int) -> None:
+    def __init__(
+        self, produce: Produce, settings: Mapping[str, FoldSettings], most_queues: int, telemetry: Telemetry
+    ) -> None:
         """Take the fold settings of each source topic, and how many queues are shown under their names."""
         self._most_queues = most_queues
         self.owned: dict[int, Merging] = {}
         self.view = FloorView()
         self._produce = produce
         self._settings = settings
+        self._telemetry = telemetry
         self._changed = True
 
     def take(self, partition: int, end: int) -> int:
@@ -67,16 +71,17 @@ class MergeStage:
         if held is None:
             return None
         state, rows = held.state, []
-        for record in records:
-            if record.offset <= state.offset:
-                continue
-            state.offset = record.offset
-            if record.value is None:
-                continue
-            source, body = decode(record.key, record.value)
-            for word in state.apply(source, body):
-                key = partial_key(source, word.key, word.part)
-                rows.append(Row(key, None if isinstance(word, Gone) else encode(word)))
+        with self._telemetry.merge.time():
+            for record in records:
+                if record.offset <= state.offset:
+                    continue
+                state.offset = record.offset
+                if record.value is None:
+                    continue
+                source, body = decode(record.key, record.value)
+                for word in state.apply(source, body):
+                    key = partial_key(source, word.key, word.part)
+                    rows.append(Row(key, None if isinstance(word, Gone) else encode(word)))
         self._changed = True
         if held.ready and not held.agreed:
             self._check_settings(held)

@@ -8,7 +8,8 @@ import gzip
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import Final
 
 from aiohttp import web
@@ -51,12 +52,12 @@ def listen(port: int | None) -> socket.socket:
 class WebThread:
     """Serves the pages of one worker."""
 
-    def __init__(self, opened: socket.socket, collector: Collector, view: Callable[[], FloorView]) -> None:
+    def __init__(self, opened: socket.socket, collectors: Iterable[Collector], view: Callable[[], FloorView]) -> None:
         self.port: int = opened.getsockname()[1]
         self.alive_at = time.monotonic()  # set by the worker's loop, over and over
         self._socket = opened
         self._view = view
-        self._collector = collector
+        self._collectors = tuple(collectors)
         self._writer = TextWriter()
         self._page = b""
         self._made_at = 0.0
@@ -82,7 +83,7 @@ class WebThread:
     async def _metrics(self, request: web.Request) -> web.Response:
         now = time.monotonic()
         if now - self._made_at > CACHE_S:
-            self._page = self._writer.page(self._collector.collect())
+            self._page = self._writer.page(chain.from_iterable(each.collect() for each in self._collectors))
             self._made_at = now
         headers = {"Content-Type": CONTENT_TYPE}
         if "gzip" in request.headers.get("Accept-Encoding", ""):

@@ -63,7 +63,10 @@ DAY: list[ContactEvent] = [
     queued(1_100, c="c6"),
     queued(1_110, c="c7"), answered(1_120, c="c7"),
 ]  # fmt: skip
-SOURCE = SourceView("cc.calls", 3, 22, 1, 2, 4, 5, 6, ms(1_120), 7)
+SOURCE = SourceView(
+    "cc.calls", 3, events=22, duplicates=1, late=2, invalid=4, orphans=5, lost=6,
+    newest_ms=ms(1_120), watermark_ms=ms(1_120 - 6 * 3_600), appended_ms=ms(1_180), lag=7,
+)  # fmt: skip
 Samples = dict[str, float]
 
 
@@ -177,7 +180,9 @@ OURSELVES: Samples = {
     "floorpulse_lost_total": 6,
     "floorpulse_orphans": 5,
     "floorpulse_newest_event_timestamp_seconds": START_MS / 1_000 + 1_120,
+    "floorpulse_watermark_timestamp_seconds": START_MS / 1_000 + 1_120 - 6 * 3_600,
     "floorpulse_lag_records": 7,
+    "floorpulse_lag_seconds": 20,
 }
 WORKER: Samples = {
     "floorpulse_recovering": 0,
@@ -387,11 +392,22 @@ def test_while_the_past_is_read_only_that_is_said() -> None:
 
 def test_what_is_not_known_is_not_said() -> None:
     """A partition that saw no event has no newest, one that is not assigned no lag; nothing read, no freshness."""
-    unknown = replace(SOURCE, newest_ms=0, lag=None)
+    unknown = replace(SOURCE, newest_ms=0, watermark_ms=-6 * 3_600_000, appended_ms=0, lag=None)
     found = samples(page(FloorView((), (unknown,), recovering=False, fresh_ms=None)))
     named = {name.split("{")[0] for name in found}
-    assert named & {"floorpulse_newest_event_timestamp_seconds", "floorpulse_lag_records"} == set()
+    silent = ("newest_event_timestamp_seconds", "watermark_timestamp_seconds", "lag_records", "lag_seconds")
+    assert named & {f"floorpulse_{name}" for name in silent} == set()
     assert "floorpulse_fresh_timestamp_seconds" not in named
+
+
+@pytest.mark.parametrize(
+    ("lag", "appended_ms", "expected"),
+    [(0, 0, 0), (0, ms(900), 0), (7, ms(900), 300), (7, ms(1_300), 0), (7, 0, None)],
+    ids=["empty log", "caught up", "behind", "the broker's clock is ahead", "nothing read since the start"],
+)
+def test_lag_in_seconds(lag: int, appended_ms: int, expected: float | None) -> None:
+    found = samples(page(FloorView((), (replace(SOURCE, lag=lag, appended_ms=appended_ms),), recovering=False)))
+    assert found.get("floorpulse_lag_seconds{topic=cc.calls,partition=3}") == expected
 
 
 ODD = 'a"b\\c\nd{e}, ü'
