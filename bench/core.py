@@ -14,7 +14,8 @@ from models.archive import Archive
 from models.codec import decoder, encode
 from models.events import ContactEvent, Prefix
 from models.folding import FoldSettings
-from models.partition import Line, PartitionState
+from models.log import Line
+from models.partition import PartitionState
 from models.settings import Settings
 from streams.replay import Replay
 

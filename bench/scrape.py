@@ -7,8 +7,9 @@ from models import partials
 from models.book import Book
 from models.codec import decoder, encode
 from models.goals import Goals
+from models.log import Line
 from models.merge import MergeState
-from models.partition import Line, PartitionState
+from models.partition import PartitionState
 from sinks.exposition import TextWriter
 from sinks.prometheus import FloorCollector, FloorView
 

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 import msgspec
 
 from models.book import Key
+from models.log import Counts
 from models.panes import Live
-from models.partition import Counts, PartitionState
+from models.partition import PartitionState
 
 Source = tuple[str, int]  # topic and partition
 PROGRESS = "progress"

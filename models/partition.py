@@ -8,9 +8,7 @@ a snapshot that no longer holds them counts. Time is the newest event time seen,
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
-
-import msgspec
+from typing import Final
 
 from models.archive import Archive
 from models.book import Key
@@ -19,8 +17,10 @@ from models.contact import ASLEEP, Contact, stub_of
 from models.contribution import Contribution
 from models.errors import DecodeError
 from models.folding import FoldSettings
+from models.kept import Kept, decode_kept, encode_kept
+from models.log import Counts, Letter, Record
 from models.panes import Panes
-from models.places import People, people_of
+from models.places import people_of
 from models.retention import MINUTE_MS, QUARTER_MS
 from models.span import end_of
 
@@ -35,40 +35,6 @@ SILENT_MS: Final = (
 DAY_MS: Final = 86_400_000
 
 
-class Record(Protocol):
-    """A record of the log: what Kafka's client hands over, or `Line`."""
-
-    @property
-    def offset(self) -> int: ...
-    @property
-    def timestamp(self) -> int:
-        """When it was appended, in ms; 0 where that is not known."""
-        ...
-
-    @property
-    def value(self) -> bytes: ...
-
-
-class Line(msgspec.Struct, frozen=True, gc=False):
-    """A record that does not come from Kafka: a line of a file."""
-
-    offset: int
-    value: bytes
-    timestamp: int = 0
-
-
-@dataclass
-class Counts:
-    """What happened to the records, since the beginning of the log."""
-
-    events: int = 0
-    duplicates: int = 0
-    late: int = 0
-    invalid: int = 0
-    orphans: int = 0  # contacts of which no beginning is known
-    lost: int = 0  # deleted from the log before they were read
-
-
 @dataclass
 class Changes:
     """What changed since the state was last saved, beside the contacts that had events (see models/snapshot.py)."""
@@ -78,16 +44,6 @@ class Changes:
     dropped_ms: int = 0  # the archive's records before this were dropped
     put: dict[str, tuple[int, bytes]] = field(default_factory=dict)  # what was put away: its time in ms, and the record
     parts: set[tuple[Key, str]] = field(default_factory=set)  # of the panes
-
-
-@dataclass(frozen=True)
-class Letter:
-    """A record that was not folded: `code` is `late` or a `DecodeError`'s."""
-
-    offset: int
-    code: str
-    reason: str
-    value: bytes
 
 
 class PartitionState:
@@ -100,7 +56,7 @@ class PartitionState:
         self.counts = Counts()
         self.letters: list[Letter] = []
         self.contacts: dict[str, Contact] = {}
-        self.put_away = Archive()  # contacts of which little more is expected, as `_Kept`
+        self.put_away = Archive()  # contacts of which little more is expected, as `Kept`
         self.orphans: set[str] = set()
         self.changes = Changes()
         self.unsent: set[tuple[Key, str]] = set()  # parts that were in flight when the state was saved
@@ -182,7 +138,7 @@ class PartitionState:
         """Yield id and record of every contact that is held."""
         yield from self.contacts.items()
         for contact_id, kept in self.put_away.items():
-            yield contact_id, Contact(_decode_kept(kept).packed)
+            yield contact_id, Contact(decode_kept(kept).packed)
 
     def across(self, moments: Sequence[int]) -> Iterator[Contact]:
         """Yield the records of which something may have been open at one of the moments, which are in order.
@@ -191,7 +147,7 @@ class PartitionState:
         """
         yield from self.contacts.values()
         for _, kept in self.put_away.items():  # noqa: PERF102  an archive is no dict
-            record = _decode_kept(kept)
+            record = decode_kept(kept)
             contact = Contact(record.packed)
             if record.over:
                 facts = contact.facts()
@@ -226,7 +182,7 @@ class PartitionState:
         else:
             self.changes.taken.add(contact_id)
             self.changes.put.pop(contact_id, None)
-            contact = Contact(_decode_kept(kept).packed)
+            contact = Contact(decode_kept(kept).packed)
             contact.saved = -1
             self.ended.setdefault(self._minute_end, []).append(contact_id)  # to be put away again
         self.contacts[contact_id] = contact
@@ -259,8 +215,8 @@ class PartitionState:
         if contact.more is not None and contact.more.callback is not None:
             kept_ms = max(kept_ms, end_of(contact.more.callback.span))
         over = contact.is_over
-        kept = _Kept(contact.packed, True, contact.key, people_of(contact)) if over else _Kept(contact.packed)
-        self._keep(contact_id, kept_ms, _encode(kept))
+        kept = Kept(contact.packed, True, contact.key, people_of(contact)) if over else Kept(contact.packed)
+        self._keep(contact_id, kept_ms, encode_kept(kept))
 
     def _keep(self, contact_id: str, last_ms: int, record: bytes) -> None:
         self.put_away.put(contact_id, last_ms, record)
@@ -272,7 +228,7 @@ class PartitionState:
         stay_ms = self.settings.survey_days * DAY_MS
         self.changes.dropped_ms = horizon_ms
         for contact_id, quarter_ms, kept in list(self.put_away.drop_before(horizon_ms)):
-            record = _decode_kept(kept)
+            record = decode_kept(kept)
             self.changes.put.pop(contact_id, None)
             self.orphans.discard(contact_id)
             if record.past:
@@ -285,7 +241,7 @@ class PartitionState:
                 contact.close(out)
                 stub = contact.stub(out)
             if stay_ms:
-                self._keep(contact_id, quarter_ms + stay_ms, _encode(_Kept(stub, past=True)))
+                self._keep(contact_id, quarter_ms + stay_ms, encode_kept(Kept(stub, past=True)))
         self.panes.add(out)
 
     def collect(self) -> list[tuple[Key, str]]:
@@ -302,20 +258,3 @@ class PartitionState:
         self._minute_end = (newest_ms // MINUTE_MS + 1) * MINUTE_MS
         self._quarter = newest_ms // QUARTER_MS
         self.panes.advance(newest_ms)
-
-
-class _Kept(msgspec.Struct, array_like=True):
-    """A record that is put away.
-
-    Where it is `over`, with what will be remembered of it: else it must be read for that. `past` is what is remembered.
-    """
-
-    packed: bytes
-    over: bool = False
-    key: Key | None = None
-    people: People = ()
-    past: bool = False
-
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode_kept = msgspec.msgpack.Decoder(_Kept).decode

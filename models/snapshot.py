@@ -12,9 +12,10 @@ import msgspec
 from models.archive import Archive, Saved
 from models.book import Key
 from models.contact import Contact
+from models.log import Counts
 from models.measures import Cells
 from models.panes import LIVE_PART, REST_PART, Live, QueuePanes
-from models.partition import Changes, Counts, PartitionState
+from models.partition import Changes, PartitionState
 from models.retention import MINUTE_MS, QUARTER_MS
 
 SNAPSHOT_VERSION: Final = 4  # of the pieces; those of another version are not to be restored

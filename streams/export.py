@@ -22,7 +22,7 @@ from models.catalogue import METRICS
 from models.errors import ConfigError, FloorpulseError
 from models.folding import QueueRules
 from models.goals import Goals
-from models.partition import Letter
+from models.log import Letter
 from models.settings import Settings
 from streams.contact_rows import ContactRow, rows_of
 from streams.processes import Shards

@@ -19,8 +19,9 @@ from models.book import Key
 from models.codec import decoder
 from models.errors import ConfigError, DecodeError
 from models.folding import FoldSettings
+from models.log import Letter
 from models.partials import Progress, encode, partial, partial_key, progress_key
-from models.partition import Letter, PartitionState
+from models.partition import PartitionState
 from sinks.prometheus import SourceView
 from sinks.telemetry import Telemetry
 from streams.outbox import Row, Rows

@@ -16,8 +16,8 @@ from models.book import Book, Key
 from models.errors import FloorpulseError
 from models.goals import Goals
 from models.live import LiveFigures, of_all
+from models.log import Counts, Letter
 from models.partials import Partial, Progress, Source
-from models.partition import Counts, Letter
 from models.settings import Settings
 from streams.shard import Moment, Shard, head_of
 

@@ -21,9 +21,9 @@ from rich.progress import Progress
 from models.book import Key
 from models.errors import ConfigError
 from models.live import LiveFigures, of_all
+from models.log import Letter
 from models.merge import MergeState, QueueView
 from models.other import limited, standing_in
-from models.partition import Letter
 from models.retention import Retention
 from models.settings import Settings
 from streams.export import Export

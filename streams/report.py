@@ -19,9 +19,9 @@ from models.business_days import BusinessDays
 from models.errors import ConfigError
 from models.goals import Goals
 from models.live import LiveFigures
+from models.log import Counts
 from models.measures import Cells, accumulate
 from models.merge import QueueView
-from models.partition import Counts
 from models.retention import MINUTE_MS, QUARTER_MS
 
 _COLUMNS: Final = (

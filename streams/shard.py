@@ -20,8 +20,9 @@ from models.contribution import Contribution
 from models.events import EVENTS, Prefix
 from models.goals import Goals
 from models.live import LiveFigures
+from models.log import Letter, Line
 from models.partials import Partial, Progress, Source
-from models.partition import Letter, Line, PartitionState
+from models.partition import PartitionState
 from models.retention import Retention
 from models.settings import Settings
 from models.span import LONGEST_S, end_of, start_of

@@ -20,7 +20,7 @@ from models.calendars import OpenHours
 from models.codec import encode
 from models.events import ContactEvent, Prefix
 from models.folding import QueueRules, default_rules, ruled
-from models.partition import Line
+from models.log import Line
 from tests.unit.builders import START_MS, ms
 
 MINUTE_S: Final = 60

@@ -15,10 +15,11 @@ from models.contact import Contact
 from models.contribution import Contribution
 from models.events import ContactEvent
 from models.folding import FoldSettings, QueueRules
+from models.log import Line
 from models.measures import Cells, accumulate
 from models.merge import MergeState, QueueView
 from models.panes import Live, Panes
-from models.partition import Line, PartitionState
+from models.partition import PartitionState
 from models.retention import MINUTE_MS, QUARTER_MS
 from models.span import end_of
 from tests.property.strategies import RULES, contacts, days, logs, mixed, split

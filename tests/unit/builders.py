@@ -29,7 +29,8 @@ from models.events import (
     TransferKind,
 )
 from models.folding import FoldSettings, QueueRules, default_rules
-from models.partition import Line, PartitionState
+from models.log import Line
+from models.partition import PartitionState
 from models.retention import Retention
 from models.span import span
 

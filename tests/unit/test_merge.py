@@ -5,11 +5,11 @@ A log of the partials is drawn as steps: a partial (what one source knows of one
 
 import pytest
 
+from models.log import Counts
 from models.measures import IN_PROGRESS, LIVE, OFFERED, TALK_MS, WAITING, Cells, accumulate
 from models.merge import MergeState, QueueState, QueueView
 from models.panes import Live
 from models.partials import Gone, Partial, Progress, Source
-from models.partition import Counts
 from models.retention import MINUTE_MS
 from models.span import span
 from tests.unit.builders import START_MS, key, ms

@@ -7,9 +7,9 @@ import pytest
 
 from models import partials as wire
 from models.book import Key
+from models.log import Counts
 from models.measures import COHORT_ABANDON_WAIT, CONTACTS, LIVE, OFFERED
 from models.partials import Partial, Progress, Source
-from models.partition import Counts
 from models.span import BITS
 from tests.unit.builders import START_MS, exited, folded, key, queued
 

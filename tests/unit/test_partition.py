@@ -7,8 +7,9 @@ from models.book import Key
 from models.codec import encode
 from models.events import ContactEvent
 from models.folding import FoldSettings
+from models.log import Counts, Letter, Line
 from models.measures import OFFERED
-from models.partition import Counts, Letter, Line, PartitionState
+from models.partition import PartitionState
 from models.retention import MINUTE_MS, QUARTER_MS
 from tests.unit.builders import DECODE, HOUR_S, START_MS, answered, ended, exited, folded, key, ms, queued, records
 

@@ -27,7 +27,7 @@ from models.catalogue import METRICS
 from models.codec import encode
 from models.errors import ConfigError
 from models.events import ContactEvent, Prefix
-from models.partition import Letter
+from models.log import Letter
 from models.settings import Settings
 from streams.commands.options import Moment
 from streams.recordings import open_events
