@@ -8,6 +8,7 @@ import click
 
 from models.errors import ConfigError, FloorpulseError
 from streams.commands import broker, recordings, reference
+from streams.compiled import refuse_stale
 
 
 class _Commands(click.Group):
@@ -32,6 +33,7 @@ def main() -> None:
                    floorpulse worker --bootstrap HOST:PORT
     On a file:     floorpulse replay calls.jsonl
     """
+    refuse_stale()
     _log_to_stderr()
 
 

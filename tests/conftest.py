@@ -11,9 +11,19 @@ from pathlib import Path
 
 import pytest
 
+from models.errors import ConfigError
+from streams.compiled import refuse_stale
 from tests import kafka_broker as harness
 
 SHARED_DATA = harness.ROOT.parent / "shared" / "data"
+
+
+def pytest_sessionstart() -> None:
+    """Test what the sources say, compiled or not."""
+    try:
+        refuse_stale()
+    except ConfigError as error:
+        pytest.exit(str(error), 2)
 
 
 @pytest.fixture(scope="session")
