@@ -1,27 +1,22 @@
 """The batch transport: one Faust event is all records of one fetch of one partition.
 
-Stock Faust makes four asyncio tasks for each record. Here only the topics in `BATCHED` go in batches; Faust's own topics
-(the table's changelog) keep the path of single records. Acks, gaps and commits of Faust are not used for batched topics:
+Stock Faust makes four asyncio tasks for each record. Here the batched topics (streams/fetching.py) go in batches; Faust's
+own topics (the table's changelog) keep the path of single records. Acks, gaps and commits of Faust are not used for the batched:
 `Placement` says where to go on after each assignment, and knows it from the snapshots, not from the group.
 
 Overrides private names of faust-streaming 0.15.3; tests/contract fails where an upgrade changes them.
 """
 
-import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
-from aiokafka import errors
-from aiokafka.consumer import fetcher
-from aiokafka.consumer.group_coordinator import GroupCoordinator
-from aiokafka.protocol.group import HeartbeatRequest
 from faust.tables import recovery
 from faust.transport.drivers import aiokafka as stock
 from faust.types.tuples import TP, ConsumerMessage
 
-from streams.topics import PARTIALS, SESSION_S, SOURCES
+from streams import heartbeats
+from streams.fetching import BATCHED
 
-BATCHED = frozenset({*SOURCES, PARTIALS})
 _BACKPRESSURE_S = 0.005  # how long to wait when all partitions have enough queued; stock Faust sleeps a second
 
 
@@ -126,14 +121,12 @@ class BatchConsumer(stock.Consumer):  # type: ignore[misc]  # Faust has no types
 
     def silent_s(self) -> float:
         """Return for how long the group has not answered our heartbeats; 0 before the first answer."""
-        now = time.monotonic()
-        silent: float = now - getattr(self._coordinator, "heard_at", now)
-        return silent
+        return heartbeats.silent_s(self._coordinator)
 
     @property
     def replaced(self) -> bool:
         """Whether another worker has our name, or somebody said that we have left."""
-        return getattr(self._coordinator, "replaced", False)
+        return heartbeats.replaced(self._coordinator)
 
     @property
     def _coordinator(self) -> Any:
@@ -146,37 +139,6 @@ class BatchTransport(stock.Transport):  # type: ignore[misc]  # as above
 
     Consumer = BatchConsumer
 
-
-_stock_record = fetcher.PartitionRecords._consumer_record
-
-
-def _record(partition_records: Any, tp: TP, record: Any) -> Any:
-    """Hand a batched topic's record on as it was parsed; aiokafka's copy of it costs as much again."""
-    return record if tp.topic in BATCHED else _stock_record(partition_records, tp, record)
-
-
-fetcher.PartitionRecords._consumer_record = _record
-
-_stock_send = GroupCoordinator._send_req
-
-
-async def _send(coordinator: Any, request: Any) -> Any:
-    """Remember when the group last answered a heartbeat, and whether it then no longer knew us though it had just before.
-
-    Kafka forgets a member with a name of its own only after a session of silence, when another one comes with the same
-    name, or when told that it has left for good. aiokafka would join again, and so would the other, for ever.
-    """
-    response = await _stock_send(coordinator, request)
-    if isinstance(request, HeartbeatRequest):
-        now, error = time.monotonic(), errors.for_code(response.error_code)
-        if error in (errors.NoError, errors.RebalanceInProgressError):
-            coordinator.heard_at = now
-        elif error is errors.UnknownMemberIdError and now - getattr(coordinator, "heard_at", -SESSION_S) < SESSION_S:
-            coordinator.replaced = True
-    return response
-
-
-GroupCoordinator._send_req = _send
 
 _stock_wait = recovery.Recovery._wait
 

@@ -18,9 +18,10 @@ import pytest
 from aiokafka.consumer import fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import Assignment
+from aiokafka.errors import CorruptRecordException
 from aiokafka.producer import AIOKafkaProducer
 from aiokafka.producer.message_accumulator import BatchBuilder
-from aiokafka.record.default_records import DefaultRecordBatch
+from aiokafka.record.memory_records import MemoryRecords
 from faust.sensors.monitor import Monitor
 from faust.stores import base, memory
 from faust.tables import recovery
@@ -31,6 +32,7 @@ from faust.types.tuples import TP, ConsumerMessage
 from models.settings import Settings
 from streams.app import WorkerApp, _faust_app, _QuietMonitor
 from streams.driver import BatchConsumer, BatchTransport, Bounds
+from streams.fetching import unpacked
 from streams.snapshots import RowStore, Snapshots
 from streams.topics import CALLS, PARTIALS
 
@@ -80,7 +82,9 @@ NAMES = [
     (stock.Consumer, "highwater", "function", "self tp"),
     (GroupCoordinator, "_send_req", "coroutine", "coordinator request"),
     (Assignment, "state_value", "function", "self tp"),
-    (fetcher.PartitionRecords, "_unpack_records", "function", "self"),
+    (fetcher.FetchResult, "getall", "function", "result max_records"),
+    (fetcher.FetchResult, "check_assignment", "function", "self tp"),
+    (fetcher.FetchResult, "_update_position", "function", "self"),
     # app.py
     (faust.App, "_new_transport", "function", "self"),
     (faust.App, "crash", "coroutine", "self reason"),
@@ -375,23 +379,48 @@ def test_a_row_may_be_a_tombstone() -> None:
     assert built((b"k", None))[1] == [True]
 
 
-def test_a_record_as_aiokafka_parsed_it_has_what_a_stage_reads() -> None:
-    """The driver hands batched topics' records on without aiokafka's copy (`PartitionRecords._consumer_record`)."""
-    batch, _ = built((b"k", b"v"), (b"k2", None))
-    parsed = list(DefaultRecordBatch(batch._build()))
-    handed_on = [fetcher.PartitionRecords._consumer_record(SimpleNamespace(), CALLS_0, one) for one in parsed]
-    assert all(one is other for one, other in zip(handed_on, parsed, strict=True))
-    assert [(one.offset, one.key, one.value) for one in handed_on] == [(0, b"k", b"v"), (1, b"k2", None)]
-    assert all(type(one.timestamp) is int and one.timestamp_type == 0 for one in handed_on)
-    assert "self._consumer_record(tp, record)" in inspect.getsource(fetcher.PartitionRecords._unpack_records)
+def fetched(tp: TP, offset: int, *, damaged: bool = False) -> fetcher.PartitionRecords:
+    """Return a fetch of a log with the offsets 0 to 2 and 3 to 4 in two batches: it begins with the one that holds `offset`."""
+    log = b""
+    for first, rows in ((0, [(b"a", b"0"), (b"b", None), (None, b"2")]), (3, [(b"a", b"3"), (b"c", b"4")])):
+        batch, _ = built(*rows)
+        batch.close()
+        if first + len(rows) > offset:
+            log += first.to_bytes(8, "big") + bytes(batch._build())[8:]  # as the broker does
+    log = log[:-1] + bytes([log[-1] ^ damaged])
+    return fetcher.PartitionRecords(tp, MemoryRecords(log), [], offset, None, None, True, fetcher.READ_UNCOMMITTED)
 
 
-def test_records_of_other_topics_are_copied_as_ever() -> None:
-    batch, _ = built((b"k", b"v"))
-    (parsed,) = DefaultRecordBatch(batch._build())
-    plain = SimpleNamespace(_key_deserializer=None, _value_deserializer=None)
-    copied = fetcher.PartitionRecords._consumer_record(plain, OWN, parsed)
-    assert (copied.topic, copied.partition, copied.offset, copied.key, copied.value) == (*OWN, 0, b"k", b"v")
+def told(records: Iterable[Any]) -> list[tuple[Any, ...]]:
+    """Return what a stage reads of records."""
+    return [(one.offset, one.key, one.value, one.timestamp, one.timestamp_type) for one in records]
+
+
+@pytest.mark.parametrize("offset", range(5))
+def test_all_at_once_is_what_aiokafka_hands_on_one_by_one(offset: int) -> None:
+    ours, theirs = fetched(CALLS_0, offset), fetched(OWN, offset)
+    records = unpacked(ours)
+    assert told(records) == told(theirs)
+    assert [one.offset for one in records] == list(range(offset, 5))
+    assert ours.next_fetch_offset == theirs.next_fetch_offset == 5
+
+
+def test_a_damaged_batch_is_refused_as_by_aiokafka() -> None:
+    for read in (unpacked, list):
+        with pytest.raises(CorruptRecordException):
+            read(fetched(CALLS_0, 0, damaged=True))
+
+
+@pytest.mark.parametrize("tp", [CALLS_0, OWN], ids=["batched", "other"])
+def test_a_fetch_that_was_taken_moves_the_position(tp: TP) -> None:
+    state = SimpleNamespace(paused=False, position=2)
+    state.consumed_to = lambda offset: setattr(state, "position", offset)
+    assignment = SimpleNamespace(active=True, state_value=lambda _: state)
+    result = fetcher.FetchResult(tp, assignment=assignment, partition_records=fetched(tp, 2), backoff=0)
+    assert [one.offset for one in result.getall()] == [2, 3, 4]
+    assert (state.position, result.has_more()) == (5, False)
+    moved = fetcher.FetchResult(tp, assignment=assignment, partition_records=fetched(tp, 2), backoff=0)
+    assert moved.getall() == []  # somebody sought elsewhere meanwhile
 
 
 def test_a_recovery_that_waits_too_long_ends_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
