@@ -12,7 +12,7 @@ import msgspec
 from models.errors import DecodeError
 from models.events import EVENTS, ContactEvent, Prefix, event_type
 
-Decode = Callable[[bytes], ContactEvent]
+Decode = Callable[[bytes | None], ContactEvent]
 
 
 def decoder(prefix: Prefix) -> Decode:
@@ -36,15 +36,15 @@ def decoder(prefix: Prefix) -> Decode:
     )
     decode_any: Callable[[bytes], Any] = msgspec.json.Decoder(Union[tagged]).decode  # noqa: UP007  a union made at run time
 
-    def decode(data: bytes) -> ContactEvent:
+    def decode(data: bytes | None) -> ContactEvent:
+        if data is None:
+            raise DecodeError("json", "not a JSON object but no value at all (a tombstone)")
         try:
             event: ContactEvent = decode_any(data)
         except msgspec.MsgspecError as error:
             raise _explain(data, error, prefix) from None
         except (UnicodeDecodeError, RecursionError) as error:
             raise DecodeError("json", f"not a JSON object: {error}") from None
-        except TypeError:
-            raise DecodeError("json", "not a JSON object but no value at all (a tombstone)") from None
         return event
 
     return decode

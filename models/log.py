@@ -17,14 +17,14 @@ class Record(Protocol):
         ...
 
     @property
-    def value(self) -> bytes: ...
+    def value(self) -> bytes | None: ...
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
     """A record that does not come from Kafka: a line of a file."""
 
     offset: int
-    value: bytes
+    value: bytes | None
     timestamp: int = 0
 
 
@@ -47,4 +47,4 @@ class Letter:
     offset: int
     code: str
     reason: str
-    value: bytes
+    value: bytes | None

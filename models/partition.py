@@ -130,7 +130,7 @@ class PartitionState:
         self.offset = offset - 1
         return lost
 
-    def _refuse(self, offset: int, code: str, reason: str, value: bytes) -> None:
+    def _refuse(self, offset: int, code: str, reason: str, value: bytes | None) -> None:
         self.counts.invalid += 1
         self.letters.append(Letter(offset, code, reason, value))
 

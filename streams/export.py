@@ -72,7 +72,7 @@ class Export:
 
     def refuse(self, file: str, line: int, letter: Letter) -> None:
         """Note a line that is no event."""
-        value = letter.value.decode(errors="replace").rstrip("\r\n")
+        value = (letter.value or b"").decode(errors="replace").rstrip("\r\n")
         row = {"file": file, "line": line, "code": letter.code, "reason": letter.reason, "value": value}
         self._invalid.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
 

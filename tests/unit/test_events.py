@@ -84,7 +84,7 @@ def body(**fields: object) -> bytes:
 
 def refused(data: bytes | None, prefix: Prefix = "call") -> DecodeError:
     with pytest.raises(DecodeError) as caught:
-        DECODERS[prefix](data)  # type: ignore[arg-type]  # a tombstone has no value
+        DECODERS[prefix](data)
     return caught.value
 
 

@@ -74,12 +74,13 @@ def test_the_topics_channel_is_the_settings() -> None:
 
 def test_garbage_becomes_a_letter_and_stops_nothing() -> None:
     state = PartitionState(DECODE, DEFAULT)
-    state.fold([Line(0, b"nonsense"), Line(1, b'{"type":"call.sung"}'), *records([queued(0)], first=2)])
+    state.fold([Line(0, b"nonsense"), Line(1, b'{"type":"call.sung"}'), Line(2, None), *records([queued(0)], first=3)])
     assert [(letter.offset, letter.code, letter.value) for letter in state.letters] == [
         (0, "json", b"nonsense"),
         (1, "type", b'{"type":"call.sung"}'),
+        (2, "json", None),
     ]
-    assert (state.offset, state.counts, offered(state)) == (2, Counts(events=1, invalid=2), 1)
+    assert (state.offset, state.counts, offered(state)) == (3, Counts(events=1, invalid=3), 1)
 
 
 @pytest.mark.parametrize(("behind_ms", "late"), [(6 * 3_600_000, False), (6 * 3_600_000 + 1, True)])
