@@ -36,6 +36,7 @@ from streams.watchdog import STUCK_S, Watchdog
 TICK_S: Final = 0.02
 PUBLISH_S: Final = 0.1
 WATCH_S: Final = 1.0
+TELL_S: Final = 5.0
 STOP_S: Final = 8.0
 BATCH_BYTES: Final = 256 << 10
 REQUEST_BYTES: Final = 2 << 20  # a dead letter is a little larger than the largest record
@@ -140,30 +141,34 @@ class Worker:
             stage.active = False
 
     async def _keep_time(self) -> None:
-        """Flush, save and publish, over and over."""
-        published_at = watched_at = 0.0
+        """Flush, save, publish and look after ourselves, over and over."""
+        publishing, watching, telling = _Every(PUBLISH_S), _Every(WATCH_S), _Every(TELL_S)
+        told: asyncio.Future[None] | None = None
         while True:
             now = time.monotonic()
             try:
-                if self.app.consumer.replaced:
-                    raise ConfigError(
-                        f"another worker of the group {self.settings.app} has the name {self.name!r}, or was told that this "
-                        "one has left; give each worker a --web-port or an --instance of its own"
-                    )
+                self._check_name()
                 # Who was silent for a session may have been stopped, and others own what it has: it says nothing more.
                 if self.app.consumer.silent_s() < topics.SESSION_S:
                     for stage in self.folding.values():
                         stage.tick()
-                if now - watched_at >= WATCH_S:
-                    watched_at = now
+                if watching.due(now):
                     self._check_progress(now)
-                if now - published_at >= PUBLISH_S:
-                    published_at = now
+                if publishing.due(now):
                     self.merging.publish(self.folding.values())
-                    self.telemetry.showed(self.merging.view.recovering)
             except Exception as error:
                 fail("flush", error)
+            if (told is None or told.done()) and telling.due(now):
+                offsets = {tp: offset + 1 for tp, offset in self._read().items()}
+                told = asyncio.ensure_future(self.app.consumer.tell_group(offsets))
             await asyncio.sleep(TICK_S)
+
+    def _check_name(self) -> None:
+        if self.app.consumer.replaced:
+            raise ConfigError(
+                f"another worker of the group {self.settings.app} has the name {self.name!r}, or was told that this one "
+                "has left; give each worker a --web-port or an --instance of its own"
+            )
 
     async def show_life(self) -> None:
         """Tell the web thread, over and over, that the loop moves."""
@@ -183,10 +188,14 @@ class Worker:
         left: int | None = self.app.consumer.left(TP(topic, partition), offset)
         return left
 
+    def _read(self) -> dict[TP, int]:
+        """Return the last offset that was read of each partition that is ours."""
+        read = {TP(topic, n): o.state.offset for topic, stage in self.folding.items() for n, o in stage.owned.items()}
+        return read | {TP(topics.PARTIALS, n): held.state.offset for n, held in self.merging.owned.items()}
+
     def _check_progress(self, now: float) -> None:
         """End the worker where something is left to read and nothing was read for long (see streams/watchdog.py)."""
-        read = {TP(topic, n): o.state.offset for topic, stage in self.folding.items() for n, o in stage.owned.items()}
-        read |= {TP(topics.PARTIALS, n): held.state.offset for n, held in self.merging.owned.items()}
+        read = self._read()
         stuck = self._watchdog.stuck(
             now, {tp: offset for tp, offset in read.items() if self.app.consumer.left(tp, offset)}
         )
@@ -252,6 +261,21 @@ def _faust_app(settings: Settings, name: str) -> WorkerApp:
         Monitor=_QuietMonitor,
     )
     return app
+
+
+class _Every:
+    """Says when so many seconds have passed since the last time."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._last_s = 0.0
+
+    def due(self, now_s: float) -> bool:
+        """Tell whether it is time again."""
+        if now_s - self._last_s < self._seconds:
+            return False
+        self._last_s = now_s
+        return True
 
 
 class _QuietMonitor(Monitor):  # type: ignore[misc]  # Faust has no types we follow

@@ -1,15 +1,18 @@
 """The batch transport: one Faust event is all records of one fetch of one partition.
 
 Stock Faust makes four asyncio tasks for each record. Here the batched topics (streams/fetching.py) go in batches; Faust's
-own topics (the table's changelog) keep the path of single records. Acks, gaps and commits of Faust are not used for the batched:
+own topics (the table's changelog) keep the path of single records. Acks, gaps and commits of Faust are not used for these:
 `Placement` says where to go on after each assignment, and knows it from the snapshots, not from the group.
 
 Overrides private names of faust-streaming 0.15.3; tests/contract fails where an upgrade changes them.
 """
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple, Protocol
 
+from aiokafka import TopicPartition
+from aiokafka.errors import IllegalStateError, KafkaError
 from faust.tables import recovery
 from faust.transport.drivers import aiokafka as stock
 from faust.types.tuples import TP, ConsumerMessage
@@ -118,6 +121,12 @@ class BatchConsumer(stock.Consumer):  # type: ignore[misc]  # Faust has no types
             self.placed_generation = self.app.consumer_generation_id
             offsets.update(positions)
         return offsets
+
+    async def tell_group(self, offsets: Mapping[TP, int]) -> None:
+        """Commit the next offsets to read, for tools that show lag: we go on from the snapshots, and need none."""
+        consumer = self._thread._ensure_consumer()
+        with suppress(KafkaError, IllegalStateError):  # a rebalance, or no broker: the next time will do
+            await self._thread.call_thread(consumer.commit, {TopicPartition(*tp): n for tp, n in offsets.items()})
 
     def silent_s(self) -> float:
         """Return for how long the group has not answered our heartbeats; 0 before the first answer."""

@@ -39,6 +39,7 @@ def test_what_retention_deleted_before_it_was_read_is_counted_as_lost(
     harness.ensure_topics(kafka_broker.bootstrap)
     with Worker(kafka_broker.bootstrap, tmp_path / "worker.log") as worker:
         ends = fed_and_saved(kafka_broker, worker, 500)
+        wait_until(lambda: committed(kafka_broker) == ends, 20, "the group's offsets say the same")
         worker.kill()
         with feeder(kafka_broker.bootstrap) as feed:
             feed.send(harness.rows(calls(1_000, seed=2)))
@@ -93,6 +94,13 @@ def fed_and_saved(broker: KafkaBroker, worker: Worker, count: int) -> dict[int, 
 
     wait_until(quiet, 30, "a snapshot of every partition")
     return harness.log_ends(broker.bootstrap, CALLS)
+
+
+def committed(broker: KafkaBroker) -> dict[int, int]:
+    """Return what tools that show lag take for the next offsets of calls."""
+    with KafkaAdminClient(bootstrap_servers=broker.bootstrap) as admin:
+        offsets = admin.list_group_offsets("floorpulse")["floorpulse"]
+    return {tp.partition: known.offset for tp, known in offsets.items() if tp.topic == CALLS}
 
 
 def manifests(broker: KafkaBroker) -> int:
