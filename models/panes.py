@@ -99,6 +99,11 @@ class QueuePanes:
         self.changed_quarters = set()
         return parts
 
+    def parts(self) -> list[str]:
+        """Return the names of all parts that there are."""
+        minutes = [f"1m:{minute * MINUTE_MS}" for minute in self.minutes]
+        return [*minutes, *(f"15m:{quarter * QUARTER_MS}" for quarter in self.quarters), REST_PART, LIVE_PART]
+
     def part(self, name: str) -> Cells | list[Live]:
         """Return a part as it stands; empty where it is gone. Cells that came to 0 are left out."""
         if name == LIVE_PART:
@@ -174,4 +179,10 @@ class Panes:
         """Yield the parts that changed since the last call."""
         for key, panes in self.queues.items():
             for part in panes.collect():
+                yield key, part
+
+    def parts(self) -> Iterator[tuple[Key, str]]:
+        """Yield all parts that there are."""
+        for key, panes in self.queues.items():
+            for part in panes.parts():
                 yield key, part

@@ -83,14 +83,14 @@ class WorkerApp(faust.App):  # type: ignore[misc]  # Faust has no types we follo
 class Worker:
     """One worker: both stages, their timers, and what it shows."""
 
-    def __init__(self, settings: Settings, opened: socket.socket, name: str) -> None:
+    def __init__(self, settings: Settings, opened: socket.socket, name: str, ids: Mapping[str, str]) -> None:
         self.settings = settings
         self.name = name
         partitions = settings.kafka.partitions
         self.app = _faust_app(settings, name)
         self.app.placement = self
         self._watchdog = Watchdog[TP]()
-        snapshots = Snapshots(self.app, partitions)
+        snapshots = Snapshots(self.app, partitions, ids)
         self.telemetry = Telemetry()
         self.folding = {
             topic: FoldStage(
@@ -194,7 +194,9 @@ class Worker:
         return read | {TP(topics.PARTIALS, n): held.state.offset for n, held in self.merging.owned.items()}
 
     def _check_progress(self, now: float) -> None:
-        """End the worker where something is left to read and nothing was read for long (see streams/watchdog.py)."""
+        """End the worker where a log was cut, or nothing was read for long though there is (see streams/watchdog.py)."""
+        for stage in self.folding.values():
+            stage.check_ends(lambda topic, partition: self.app.consumer.end(TP(topic, partition)))
         read = self._read()
         stuck = self._watchdog.stuck(
             now, {tp: offset for tp, offset in read.items() if self.app.consumer.left(tp, offset)}
@@ -218,8 +220,7 @@ def run_worker(settings: Settings, web_port: int | None, instance: str | None = 
     """Check what the worker needs, then run it. Raises `ConfigError` where something is missing or wrong."""
     opened = web.listen(web_port)
     name = instance_name(instance, opened.getsockname()[1])
-    topics.check(settings)
-    Worker(settings, opened, name).run()
+    Worker(settings, opened, name, topics.check(settings)).run()
 
 
 def fail(where: str, error: BaseException) -> NoReturn:

@@ -93,15 +93,20 @@ class BatchConsumer(stock.Consumer):  # type: ignore[misc]  # Faust has no types
             if known is not None and known.has_valid_position:
                 self._read[tp] = known.position
 
+    def end(self, tp: TP) -> int | None:
+        """Return the end of a partition's log, as it was told with the last fetch; None: not known."""
+        try:
+            end: int | None = self.highwater(tp)
+        except Exception:
+            return None  # not assigned just now
+        return end
+
     def left(self, tp: TP, offset: int) -> int | None:
         """Return how many records the log holds after the one at `offset`, which was the last to be read; None: not known.
 
         What stands in the log and is never delivered, such as the ends of transactions, is not counted once it was passed.
         """
-        try:
-            end: int | None = self.highwater(tp)
-        except Exception:
-            return None  # not assigned just now
+        end = self.end(tp)
         if end is None:
             return None
         passed = self._read.get(tp, 0) >= end and offset >= self._delivered.get(tp, -1)

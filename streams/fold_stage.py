@@ -112,22 +112,37 @@ class FoldStage:
                     f"not with {ours}; set it back, and let what changes be valid from a later time: "
                     "folded with both, the figures would be neither's"
                 )
+            if (was := manifest.source_id) != (now := self._snapshots.ids[self.topic]):
+                raise self._made_anew(partition, f"its state is of a topic with the id {was}, now it is {now}")
+            if manifest.partials_id != self._snapshots.ids[PARTIALS]:
+                log.warning("%s was made anew: all of %s[%d] is sent again", PARTIALS, self.topic, partition)
+                state.unsent.update(state.panes.parts())
             break
         return state
 
+    def _made_anew(self, partition: int, what: str) -> ConfigError:
+        return ConfigError(
+            f"{self.topic}[{partition}]: {what}: the topic was made anew; "
+            "to begin again with what it holds now, run: floorpulse topics reset"
+        )
+
     def _check_log(self, partition: int, state: PartitionState, start: int, end: int) -> None:
-        where = f"{self.topic}[{partition}]"
         if state.offset >= end:
-            raise ConfigError(
-                f"{where} ends at offset {end}, but its state has read up to {state.offset}: the topic was made anew; "
-                "to begin again with what it holds now, run: floorpulse topics reset"
-            )
+            raise self._made_anew(partition, f"its log ends at offset {end}, but was read up to {state.offset}")
         if start > state.offset + 1:
             if state.offset < 0:
                 state.offset = start - 1  # what was before us is not ours to miss
             else:
                 lost = state.pass_over(start)
+                where = f"{self.topic}[{partition}]"
                 log.error("lost %s records=%d: retention deleted them before they were read", where, lost)
+
+    def check_ends(self, end: Callable[[str, int], int | None]) -> None:
+        """Raise `ConfigError` where a log has become shorter than what was read of it."""
+        for partition, owned in self.owned.items():
+            ends_at = end(self.topic, partition)
+            if ends_at is not None and self.active:
+                self._check_log(partition, owned.state, 0, ends_at)
 
     def drop_all_but(self, partitions: set[int]) -> None:
         """Forget the partitions that went elsewhere."""

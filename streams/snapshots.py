@@ -11,7 +11,7 @@ import asyncio
 import logging
 import zlib
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -21,7 +21,7 @@ from faust.stores import base
 from faust.types.tuples import TP
 
 from models.snapshot import SNAPSHOT_VERSION
-from streams.topics import SNAPSHOTS
+from streams.topics import PARTIALS, SNAPSHOTS
 
 CHUNK_BYTES: Final = 900_000
 _CLAIM: Final = "claim"
@@ -44,6 +44,8 @@ class Manifest(msgspec.Struct, array_like=True, frozen=True):
     pieces: list[Piece]
     version: int
     settings: str
+    source_id: str  # the ids of the topics: of the source,
+    partials_id: str  # and of the one that has what was sent
 
     @property
     def chunks(self) -> list[bytes]:
@@ -136,7 +138,9 @@ class RowStore(base.Store):  # type: ignore[misc]  # Faust has no types we follo
 class Snapshots:
     """Writes and finds snapshots."""
 
-    def __init__(self, app: faust.App, partitions: int) -> None:
+    def __init__(self, app: faust.App, partitions: int, ids: Mapping[str, str]) -> None:
+        """Take the ids of the topics that are there now, by name (streams/topics.py)."""
+        self.ids = ids
         self._table = app.Table(SNAPSHOTS, partitions=partitions, key_type=bytes, value_type=bytes)
         # `schema=` would be overridden by the table's JSON defaults, and recovery would hang without failing.
         self._table.key_serializer = self._table.value_serializer = "raw"
@@ -184,7 +188,8 @@ class Snapshots:
             owner.written += 1
         await asyncio.gather(*[await self._send(owner.partition, key, chunk) for key, chunk in chunks.items()])
         pieces = [*([] if starts_anew else owner.pieces), Piece(list(chunks), zlib.crc32(body))]
-        manifest = Manifest(offset, owner.epoch, pieces, SNAPSHOT_VERSION, settings)
+        ids = self.ids[owner.topic], self.ids[PARTIALS]
+        manifest = Manifest(offset, owner.epoch, pieces, SNAPSHOT_VERSION, settings, *ids)
         key = f"{owner.topic}/manifest/{owner.epoch}/{owner.manifests}".encode()
         await (await self._send(owner.partition, key, _encode(manifest)))
         rows = self._store.rows[owner.partition]  # so that a rebalance that gives the partition back finds them

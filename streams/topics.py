@@ -102,15 +102,20 @@ def ensure(settings: Settings) -> list[str]:
     return [topic.name for topic in missing]
 
 
-def check(settings: Settings) -> None:
-    """Raise `ConfigError` unless all topics are there with the right number of partitions."""
+def check(settings: Settings) -> dict[str, str]:
+    """Return the id of each topic, which a topic of the same name made anew does not have; "" where brokers give none.
+
+    Raises `ConfigError` unless all topics are there with the right number of partitions.
+    """
     with admin(settings.kafka.bootstrap) as client:
         missing = _missing(client, settings)
+        ids = {} if missing else ids_of(client, [topic.name for topic in wanted(settings)])
     if missing:
         names = ", ".join(topic.name for topic in missing)
         raise ConfigError(
             f"topics missing: {names}; run: floorpulse topics ensure --bootstrap {settings.kafka.bootstrap}"
         )
+    return ids
 
 
 def _missing(client: KafkaAdminClient, settings: Settings) -> list[Topic]:
@@ -126,6 +131,11 @@ def _missing(client: KafkaAdminClient, settings: Settings) -> list[Topic]:
                 f"set kafka.partitions = {count}, or delete the topic and run: floorpulse topics ensure"
             )
     return missing
+
+
+def ids_of(client: KafkaAdminClient, names: list[str]) -> dict[str, str]:
+    """Return the ids of topics that are there."""
+    return {topic["name"]: str(topic.get("topic_id") or "") for topic in client.describe_topics(names)}
 
 
 def partitions_of(client: KafkaAdminClient) -> dict[str, int]:

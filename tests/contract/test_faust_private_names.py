@@ -335,7 +335,7 @@ def test_a_generation_is_a_number_from_the_start() -> None:
 def test_the_tables_rows_are_bytes_in_a_store_of_ours() -> None:
     """`schema=` would be overridden by JSON, and recovery would hang for ever without failing."""
     ours = app()
-    Snapshots(ours, 3)
+    Snapshots(ours, 3, {})
     (table,) = ours.tables.values()
     assert (table.key_serializer, table.value_serializer) == ("raw", "raw")
     assert isinstance(table.data, RowStore)
@@ -346,7 +346,7 @@ def test_the_tables_rows_are_bytes_in_a_store_of_ours() -> None:
 
 def test_a_store_is_set_up_by_its_own_hook() -> None:
     ours = app()
-    Snapshots(ours, 1)
+    Snapshots(ours, 1, {})
     (table,) = ours.tables.values()
     message = SimpleNamespace(key=b"t/1/0", value=b"chunk", partition=0)
     table.apply_changelog_batch([SimpleNamespace(message=message)])

@@ -17,20 +17,34 @@ from tests.kafka_broker import KafkaBroker
 pytestmark = pytest.mark.kafka
 
 
-def test_a_topic_made_anew_stops_the_worker_in_words(kafka_broker: KafkaBroker, tmp_path: Path) -> None:
+@pytest.mark.parametrize("again", [0, 900], ids=["shorter", "longer"])
+def test_a_topic_made_anew_stops_the_worker_in_words(kafka_broker: KafkaBroker, tmp_path: Path, again: int) -> None:
+    """Also where it holds more than the state has seen, for which only the topic's id tells."""
     harness.ensure_topics(kafka_broker.bootstrap)
     with Worker(kafka_broker.bootstrap, tmp_path / "worker.log") as worker:
         fed_and_saved(kafka_broker, worker, 500)
         worker.kill()
-        with KafkaAdminClient(bootstrap_servers=kafka_broker.bootstrap) as admin:
-            admin.delete_topics([CALLS])
-        wait_until(lambda: CALLS not in topics(kafka_broker), 20, "cc.calls gone")
-        harness.ensure_topics(kafka_broker.bootstrap)
+        make_anew(kafka_broker, CALLS)
+        with feeder(kafka_broker.bootstrap) as feed:
+            feed.send(harness.rows(calls(again)))
+            feed.flush()
         worker.start()
         assert worker.ended(within_s=40) == 2
         line = worker.stderr().splitlines()[-1]
         assert "the topic was made anew" in line
         assert line.endswith("run: floorpulse topics reset")
+
+
+def test_partials_made_anew_are_all_sent_again(kafka_broker: KafkaBroker, tmp_path: Path) -> None:
+    """Else only what changes from then on would be shown, as if it were all."""
+    harness.ensure_topics(kafka_broker.bootstrap)
+    with Worker(kafka_broker.bootstrap, tmp_path / "worker.log") as worker:
+        fed_and_saved(kafka_broker, worker, 500)
+        worker.kill()
+        make_anew(kafka_broker, "cc.partials")
+        worker.start()
+        worker.wait_ready()
+        wait_until(lambda: sum(worker.page().by_name("cc_contacts_offered_total")) == 500, 20, worker.stderr)
 
 
 def test_what_retention_deleted_before_it_was_read_is_counted_as_lost(
@@ -76,6 +90,13 @@ async def in_a_transaction(bootstrap: str, rows: list[harness.KeyValue]) -> None
                 await producer.send(CALLS, value, key)
     finally:
         await producer.stop()
+
+
+def make_anew(broker: KafkaBroker, topic: str) -> None:
+    with KafkaAdminClient(bootstrap_servers=broker.bootstrap) as admin:
+        admin.delete_topics([topic])
+    wait_until(lambda: topic not in topics(broker), 20, f"{topic} gone")
+    harness.ensure_topics(broker.bootstrap)
 
 
 def fed_and_saved(broker: KafkaBroker, worker: Worker, count: int) -> dict[int, int]:
