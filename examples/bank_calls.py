@@ -8,12 +8,11 @@ they are taken as UTC. A call is offered at vru_exit and answered or abandoned q
 rows are no calls, and a HANG without a queue entry never asked for a person.
 """
 
-import csv
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
-from models.codec import encode
+from examples.csv_events import rows, write
 from models.events import Answered, ContactEvent, Ended, Queued, Started
 
 HALF_DAY_MS = 12 * 3_600_000
@@ -54,10 +53,7 @@ def main() -> None:
     """Read the CSV files named on the command line, write events to standard output."""
     if len(sys.argv) < 2:
         sys.exit(__doc__)
-    for path in sys.argv[1:]:
-        with open(path, encoding="utf-8", newline="") as file:
-            for event in events(csv.DictReader(file)):
-                sys.stdout.buffer.write(encode("call", event) + b"\n")
+    write("call", events(rows(sys.argv[1:])))
 
 
 if __name__ == "__main__":

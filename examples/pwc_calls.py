@@ -10,12 +10,10 @@ Nothing is said of work after the call, so that it ends with the call.
 """
 
 import argparse
-import csv
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
-from models.codec import encode
+from examples.csv_events import rows, write
 from models.events import Answered, ContactEvent, Ended, Queued, Rated, Started, Wrapped
 
 
@@ -58,10 +56,7 @@ def main() -> None:
     parser.add_argument("--queue", choices=("topic", "agent"), default="topic")
     parser.add_argument("paths", nargs="+", metavar="calls.csv")
     asked = parser.parse_args()
-    for path in asked.paths:
-        with open(path, encoding="utf-8", newline="") as file:
-            for event in events(csv.DictReader(file), asked.queue):
-                sys.stdout.buffer.write(encode("call", event) + b"\n")
+    write("call", events(rows(asked.paths), asked.queue))
 
 
 if __name__ == "__main__":

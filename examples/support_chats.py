@@ -9,12 +9,11 @@ it. Of the others it is not known when the bot handed over, nor what was written
 start, and the customer's question is that of the moment in which an agent had it. Ratings of the bot are left out.
 """
 
-import csv
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
-from models.codec import encode
+from examples.csv_events import rows, write
 from models.events import Answered, ContactEvent, Ended, Message, Queued, Rated, Started, Wrapped
 
 QUEUE = "support"
@@ -73,10 +72,7 @@ def main() -> None:
     """Read the CSV files named on the command line, write events to standard output."""
     if len(sys.argv) < 2:
         sys.exit(__doc__)
-    for path in sys.argv[1:]:
-        with open(path, encoding="utf-8", newline="") as file:
-            for event in events(csv.DictReader(file)):
-                sys.stdout.buffer.write(encode("chat", event) + b"\n")
+    write("chat", events(rows(sys.argv[1:])))
 
 
 if __name__ == "__main__":

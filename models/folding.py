@@ -25,6 +25,11 @@ class Clock(Protocol):
         ...
 
 
+def waited_ms(clock: Clock | None, since_ms: int, until_ms: int) -> int:
+    """Return how long a wait was, by a clock of open hours or, without one, by day and night."""
+    return until_ms - since_ms if clock is None else clock.open_ms(since_ms, until_ms)
+
+
 def last_in_time(clock: Clock | None, threshold_s: int, entered_ms: int, until_ms: int) -> int | None:
     """Return until when one who waited from `entered_ms` to `until_ms` was in time; None where they always were."""
     threshold_ms = 1_000 * threshold_s

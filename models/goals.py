@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from models.folding import Clock
+from models.folding import Clock, waited_ms
 
 Formula = Literal[
     "sl_v1",
@@ -42,5 +42,4 @@ class Goals:
 
     def is_within(self, entered_ms: int, now_ms: int) -> bool:
         """Tell whether one who entered then has waited for at most T by now."""
-        waited_ms = now_ms - entered_ms if self.clock is None else self.clock.open_ms(entered_ms, now_ms)
-        return waited_ms <= 1_000 * self.threshold_s
+        return waited_ms(self.clock, entered_ms, now_ms) <= 1_000 * self.threshold_s

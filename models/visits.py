@@ -12,7 +12,7 @@ from models import chats
 from models.book import Key
 from models.contribution import Cells, Contribution
 from models.facts import Fact
-from models.folding import QueueRules, last_in_time
+from models.folding import QueueRules, last_in_time, waited_ms
 from models.histogram import SECONDS, bucket_of, last_bucket_within
 from models.measures import (
     ABANDON_WAIT,
@@ -173,8 +173,8 @@ def answer_visits(contact: "Contact", answered: Visit, at: int, out: Contributio
 
 def _answer(contact: "Contact", visit: Visit, at: int, rang: Cells, out: Contribution) -> None:
     """Count an answer, and with it what else counts at its times: the contact's own wait, and the offer."""
-    key, entered, clock = visit.key, visit.at, visit.rules.clock
-    wait_ms = at - entered if clock is None else clock.open_ms(entered, at)
+    key, entered = visit.key, visit.at
+    wait_ms = waited_ms(visit.rules.clock, entered, at)
     bucket = bucket_of(wait_ms)
     _wait_no_more(contact, visit, out)
     cohort: Cells = ((COHORT_ANSWER_WAIT + bucket, 1),)
@@ -239,7 +239,7 @@ def _leave(
     """Count the wait of a visit that was not answered: in the histograms of its end and of its entry, and in a sum."""
     key, entered, rules = visit.key, visit.at, visit.rules
     flow, cohort, sum_ms = waits
-    wait_ms = at - entered if rules.clock is None else rules.clock.open_ms(entered, at)
+    wait_ms = waited_ms(rules.clock, entered, at)
     bucket = bucket_of(wait_ms)
     _wait_no_more(contact, visit, out)
     out.counted.append((key, entered, ((cohort + bucket, 1),), 1))
@@ -286,8 +286,7 @@ def settle(contact: "Contact", at: int, answered: bool, out: Contribution) -> No
 
 
 def _settled(entry: Visit, at: int, answered: bool) -> Cells:
-    clock = entry.rules.clock
-    wait_ms = at - entry.at if clock is None else clock.open_ms(entry.at, at)
+    wait_ms = waited_ms(entry.rules.clock, entry.at, at)
     bucket = bucket_of(wait_ms)
     if answered:
         return (CONTACT_ANSWER_WAIT + bucket, 1), (CONTACT_WAIT_MS, wait_ms)
