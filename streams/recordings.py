@@ -1,4 +1,4 @@
-"""Recorded events in files: plain, packed, or from standard input."""
+"""Recorded events in files: plain, packed, or from standard input and to standard output."""
 
 import gzip
 import sys
@@ -31,3 +31,18 @@ def open_events(path: str) -> BinaryIO:
         return Path(path).open("rb")
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def create_events(path: str) -> BinaryIO:
+    """Open a file to write events to, packed by its name as `open_events` reads it; `-` is standard output."""
+    if path == "-":
+        return sys.stdout.buffer
+    try:
+        if path.endswith(".gz"):
+            # Without a time in it: the same events are the same file.
+            return cast(BinaryIO, gzip.GzipFile(path, "wb", compresslevel=6, mtime=0))
+        if path.endswith(".zst"):
+            return cast(BinaryIO, zstd.open(path, "wb"))
+        return Path(path).open("wb")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from None

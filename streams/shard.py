@@ -53,7 +53,7 @@ class Shard:
         split: dict[Prefix, list[Line]] = {prefix: [] for prefix in self.states}
         calls, chats = split["call"], split["chat"]
         for number, line in zip(numbers, lines, strict=True):
-            (chats if b"chat." in line and _is_chat(line) else calls).append(Line(number, line))
+            (chats if b"chat." in line and is_chat(line) else calls).append(Line(number, line))
         for prefix, records in split.items():
             self.states[prefix].fold(records)
 
@@ -92,7 +92,8 @@ def _state(settings: Settings, prefix: Prefix) -> PartitionState:
     return PartitionState(decoder(prefix), forever)
 
 
-def _is_chat(line: bytes) -> bool:
+def is_chat(line: bytes) -> bool:
+    """Tell whether a line is the event of a chat."""
     try:
         return head_of(line).type.startswith("chat.")
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

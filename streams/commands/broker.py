@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 
 from models.errors import ConfigError
-from streams.commands.options import BOOTSTRAP, SETTINGS, WEB_PORT, load_settings
+from streams.commands.options import BOOTSTRAP, SCENARIO, SETTINGS, WEB_PORT, load_settings
+from streams.scenarios import SCENARIOS
 
 
 @click.group()
@@ -80,8 +81,9 @@ def worker(
     type=click.FloatRange(0.1, 100),
     default=5.0,
     show_default=True,
-    help="Size of the simulated floor; 1 is 7,000 calls a day.",
+    help="Size of the simulated floor; 1 is 8,700 contacts a day.",
 )
+@SCENARIO
 @click.option(
     "--seconds", type=click.FloatRange(1), help="End by itself after so long; exit code 1 if no figure moved."
 )
@@ -92,25 +94,31 @@ def demo(
     path: str | None,
     speed: float,
     volume: float,
+    scenario: str,
     seconds: float | None,
     web_port: int | None,
 ) -> None:
     """Show a live floor in the terminal: broker, topics, worker and traffic in one command.
 
     The broker is embedded and forgets everything at the end; --bootstrap uses yours instead, and makes its topics. Simulated
-    calls began an hour ago, so the windows are full. Ctrl-C ends everything.
-    """
-    from streams.demo import run_demo
+    calls and chats began an hour ago, so the windows are full; a spike or an outage begins soon after the start. Ctrl-C ends
+    everything.
 
+    \b
+    Example:  floorpulse demo --scenario spike
+    """
+    from streams.demo import Shown, read_recorded, run_demo
+
+    if path is not None and scenario != "steady":
+        raise ConfigError(f"--input, --scenario {scenario}: recorded events have their own, allowed: one of them")
     settings = load_settings(settings_file, bootstrap)
+    shown = Shown(SCENARIOS[scenario], volume, None if path is None else read_recorded(path), speed)
     embedded = bootstrap is None and "FLOORPULSE_BOOTSTRAP" not in os.environ
     run_demo(
         settings,
         settings_file,
+        shown,
         embedded=embedded,
-        path=path,
-        speed=speed,
-        volume=volume,
         seconds=seconds,
         web_port=web_port,
     )

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from models.settings import Settings, load
+from streams.scenarios import SCENARIOS
 
 BOOTSTRAP = click.option("--bootstrap", metavar="HOST:PORT[,…]", help="Kafka brokers; also FLOORPULSE_BOOTSTRAP.")
 SETTINGS = click.option(
@@ -20,6 +21,14 @@ SETTINGS = click.option(
 
 WEB_PORT = click.option(
     "--web-port", type=click.IntRange(1, 65_535), help="Port of /metrics; else the first free one of 9842 to 9851."
+)
+
+SCENARIO = click.option(
+    "--scenario",
+    type=click.Choice(list(SCENARIOS)),
+    default="steady",
+    show_default=True,
+    help="What happens: " + "; ".join(f"{name}, {scenario.help}" for name, scenario in SCENARIOS.items()) + ".",
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 import urllib.request
@@ -33,12 +34,13 @@ def _embedded_broker() -> None:
 
 
 @contextmanager
-def demo(*options: str) -> Iterator[subprocess.Popen[str]]:
-    """Start a demo; it is killed where the test leaves it running."""
+def demo(*options: str, port: int | None = 0) -> Iterator[subprocess.Popen[str]]:
+    """Start a demo, on any free port or, with None, on one that it chooses; killed where the test leaves it running."""
+    chosen = () if port is None else ("--web-port", str(port or harness.free_port()))
     started = subprocess.Popen(
-        harness.command("demo", "--web-port", str(harness.free_port()), *options),
+        harness.command("demo", *chosen, *options),
         cwd=ROOT,
-        env={**harness.environment(), "COLUMNS": "100"},
+        env={**harness.environment(), "COLUMNS": "80"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -69,12 +71,24 @@ def url_of(running: subprocess.Popen[str]) -> str:
     raise AssertionError(f"no address in what the demo said: {running.communicate()}")
 
 
+def page(url: str) -> harness.Page:
+    with urllib.request.urlopen(url, timeout=5) as answer:
+        return harness.Page.parse(answer.read().decode())
+
+
 def offered(url: str) -> float:
     try:
-        with urllib.request.urlopen(url, timeout=5) as page:
-            return sum(harness.Page.parse(page.read().decode()).by_name("cc_contacts_offered_total"))
+        return sum(page(url).by_name("cc_contacts_offered_total"))
     except OSError:
         return 0
+
+
+def channels(found: harness.Page) -> set[str]:
+    return {
+        dict(labels)["channel"]
+        for (name, labels), offered in found.samples.items()
+        if name == "cc_contacts_offered_total" and offered
+    }
 
 
 def test_figures_move_and_the_end_comes_by_itself() -> None:
@@ -87,7 +101,8 @@ def test_figures_move_and_the_end_comes_by_itself() -> None:
         assert len(pids) == 2  # the broker and the worker
         out, err = running.communicate(timeout=END_S)
         assert (running.returncode, err) == (0, "")
-        assert re.search(r"billing +\d+ ", out)
+        for channel in ("voice", "chat"):
+            assert re.search(rf"billing +{channel} +\d+ ", out)
         assert gone(pids)
 
 
@@ -97,6 +112,53 @@ def test_a_demo_whose_figures_stand_still_says_so(tmp_path: Path) -> None:
     done = harness.run("demo", "--input", str(recorded), "--seconds", "8", timeout_s=60)
     complaint = "floorpulse: no figure moved: is another feeder or worker on this broker?\n"
     assert (done.returncode, done.stderr) == (1, complaint)
+
+
+def test_a_spike_is_seen_to_come() -> None:
+    """The history is there with the first figures; then three times as many wait for the same people."""
+    with demo("--scenario", "spike", "--volume", "10") as running:
+        url = url_of(running)
+        harness.wait_until(lambda: offered(url) > 3_000, MOVING_S, "the contacts of an hour offered")
+        harness.wait_until(lambda: page(url).sum("cc_contacts_waiting", channel="voice") > 60, 120, "a queue")
+        assert running.stdout is not None
+        os.kill(running.pid, signal.SIGINT)
+        out, _ = running.communicate(timeout=END_S)
+        assert "spike in " in out
+        assert "spike for 0:" in out
+        assert all(len(line) <= 80 for line in out.splitlines())
+
+
+def test_two_demos_at_once() -> None:
+    """Started in the same moment, each finds a port of its own, and both show figures."""
+    with demo(port=None) as one, demo(port=None) as other:
+        urls = [url_of(running) for running in (one, other)]
+        assert urls[0] != urls[1]
+        for url in urls:
+            harness.wait_until(lambda url=url: offered(url) > 0, MOVING_S, "contacts offered")  # type: ignore[misc]  # mypy knows no type of a bound argument
+
+
+def test_a_port_in_use_is_said_in_one_line() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = harness.run("demo", "--web-port", port)
+    complaint = f"floorpulse: --web-port {port}: cannot listen on 127.0.0.1:{port}: Address already in use\n"
+    assert (done.returncode, done.stderr) == (2, complaint)
+
+
+def test_ctrl_c_while_it_starts() -> None:
+    """Once as soon as it has said where the broker is, once a little later: it ends without a word."""
+    for said in ("broker", "worker"):
+        with demo() as running:
+            assert running.stdout is not None
+            assert any(line.startswith(said) for line in running.stdout)
+            pids = descendants(running.pid)
+            assert pids
+            os.kill(running.pid, signal.SIGINT)
+            _, err = running.communicate(timeout=END_S)
+            assert (running.returncode, err) == (0, "")
+            harness.wait_until(lambda pids=pids: gone(pids), 5, "all processes gone")  # type: ignore[misc]  # as above
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -129,15 +191,19 @@ def test_a_recorded_file_moved_to_now(tmp_path: Path) -> None:
     with demo("--input", str(recorded), "--speed", "60") as running:
         url = url_of(running)
         harness.wait_until(lambda: offered(url) == 2, MOVING_S, "both calls offered")
+        harness.wait_until(lambda: page(url).sum("cc_contacts_abandoned_total") == 1, 10, "the second call abandoned")
+        assert page(url).sum("cc_contacts_answered_15m", queue="sales") == 1
+        assert page(url).sum("cc_answer_wait_seconds_sum", queue="sales") == 0.5
+        assert page(url).sum("cc_talk_seconds_total", queue="sales") == 1
 
-        def page() -> harness.Page:
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                return harness.Page.parse(answer.read().decode())
 
-        harness.wait_until(lambda: page().sum("cc_contacts_abandoned_total") == 1, 10, "the second call abandoned")
-        assert page().sum("cc_contacts_answered_15m", queue="sales") == 1
-        assert page().sum("cc_answer_wait_seconds_sum", queue="sales") == 0.5
-        assert page().sum("cc_talk_seconds_total", queue="sales") == 1
+def test_a_recording_with_calls_and_chats(tmp_path: Path) -> None:
+    recorded = str(tmp_path / "events.jsonl.zst")
+    assert harness.run("simulate", "--hours", "0.2", "--out", recorded).returncode == 0
+    with demo("--input", recorded, "--speed", "100") as running:
+        url = url_of(running)
+        harness.wait_until(lambda: offered(url) > 20, MOVING_S, "contacts offered")
+        harness.wait_until(lambda: channels(page(url)) == {"voice", "chat"}, 20, "both channels")
 
 
 @pytest.mark.parametrize(
@@ -164,7 +230,7 @@ def test_a_file_that_is_none(tmp_path: Path, text: str | None, reason: str) -> N
 def test_on_a_real_kafka(kafka: str) -> None:
     done = harness.run("demo", "--bootstrap", kafka, "--seconds", "10", timeout_s=60)
     assert (done.returncode, done.stderr) == (0, "")
-    assert re.search(r"billing +\d+ ", done.stdout)
+    assert re.search(r"billing +voice +\d+ ", done.stdout)
 
 
 def test_a_broker_that_is_not_there() -> None:

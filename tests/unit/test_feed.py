@@ -4,6 +4,7 @@ import pytest
 
 from models.events import ContactEvent
 from streams.feed import moved
+from streams.floor import Sent
 from tests.unit.builders import answered, ended, ms, queued
 
 NOW_MS = 2_000_000_000_000
@@ -15,9 +16,13 @@ RECORDED: list[ContactEvent] = [
 ]  # fmt: skip
 
 
+def of_calls(events: list[ContactEvent]) -> list[Sent]:
+    return [("call", event) for event in events]
+
+
 def times(events: list[ContactEvent], speed: float) -> list[tuple[str, float]]:
     """Return the ids in the order they come, with seconds after the new beginning."""
-    return [(event.id, (event.at - NOW_MS) / 1_000) for event in moved(events, NOW_MS, speed)]
+    return [(event.id, (event.at - NOW_MS) / 1_000) for _, event in moved(of_calls(events), NOW_MS, speed)]
 
 
 @pytest.mark.parametrize(
@@ -42,9 +47,17 @@ def test_events_of_one_moment_keep_the_order_of_the_recording() -> None:
 
 
 def test_nothing_but_the_time_changes() -> None:
-    (event,) = moved([queued(5, "tech", direction="callback", channel="video", rev=2, seq=3, i="1")], NOW_MS, 9)
+    ((_, event),) = moved(
+        of_calls([queued(5, "tech", direction="callback", channel="video", rev=2, seq=3, i="1")]), NOW_MS, 9
+    )
     assert event == queued((NOW_MS - ms(0)) / 1_000, "tech", direction="callback", channel="video", rev=2, seq=3, i="1")
 
 
 def test_nothing_recorded() -> None:
     assert list(moved([], NOW_MS, 1)) == []
+
+
+def test_a_call_and_a_chat_with_one_id_are_moved_each_by_itself() -> None:
+    sent: list[Sent] = [("chat", queued(100, i="1")), ("call", queued(0, i="2"))]
+    found = [(prefix, event.id, (event.at - NOW_MS) / 1_000) for prefix, event in moved(sent, NOW_MS, 10)]
+    assert found == [("call", "2", 0), ("chat", "1", 10)]

@@ -4,29 +4,42 @@ import tracemalloc
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import islice, pairwise, takewhile
+from itertools import islice, pairwise
 from math import sqrt
 
 import pytest
 
-from models.codec import decoder, encode
+from models.codec import Decode, decoder, encode
 from models.errors import ConfigError
 from models.events import (
+    EVENTS,
     Answered,
+    Blocked,
+    CallbackAttempted,
+    CallbackCancelled,
+    CallbackRequested,
+    Classified,
     ContactEvent,
     Declined,
     Ended,
+    Escalated,
     Exited,
-    Held,
+    Left,
+    Message,
+    Prefix,
     Queued,
-    Resumed,
+    Rated,
     Ringing,
     Started,
+    SurveyOffered,
     Transferred,
     Wrapped,
 )
-from streams.center import HALF_HOUR_MS, Center, Duration, QueueProfile, Team, default_center
-from streams.simulate import simulate
+from streams.center import HALF_HOUR_MS, Breaks, Callbacks, CallQueue, Center, Duration, Team
+from streams.default_center import default_center
+from streams.floor import Sent
+from streams.simulate import Simulation
+from streams.traffic import Traffic
 
 MIDNIGHT_MS = 1_717_995_600_000  # 10 June 2024 in UTC+3: no half hour of UTC's day is one of the center's
 HOUR_MS = 3_600_000
@@ -34,22 +47,46 @@ DAY_MS = 24 * HOUR_MS
 MORNING_MS = MIDNIGHT_MS + 9 * HOUR_MS
 
 
+def sent_of(center: Center, hours: float, *, seed: int = 1, start_ms: int = MIDNIGHT_MS) -> Iterator[Sent]:
+    simulation = Simulation(center, seed=seed, start_ms=start_ms, day_start_ms=MIDNIGHT_MS)
+    return iter(Traffic(simulation, lambda _: True, end_ms=start_ms + round(hours * HOUR_MS)))
+
+
 def events_of(center: Center, hours: float, *, seed: int = 1, start_ms: int = MIDNIGHT_MS) -> Iterator[ContactEvent]:
-    end_ms = start_ms + hours * HOUR_MS
-    stream = simulate(center, seed=seed, start_ms=start_ms, day_start_ms=MIDNIGHT_MS)
-    return takewhile(lambda event: event.at < end_ms, stream)
+    """Yield the events of calls."""
+    return (event for prefix, event in sent_of(center, hours, seed=seed, start_ms=start_ms) if prefix == "call")
 
 
 @pytest.fixture(scope="module")
-def day() -> list[ContactEvent]:
+def whole_day() -> list[Sent]:
     """One day of the default center, from midnight."""
-    return list(events_of(default_center(), 24))
+    return list(sent_of(default_center(), 24))
+
+
+@pytest.fixture(scope="module")
+def day(whole_day: list[Sent]) -> list[ContactEvent]:
+    """The calls of that day."""
+    return [event for prefix, event in whole_day if prefix == "call"]
+
+
+@pytest.fixture(scope="module")
+def chats(whole_day: list[Sent]) -> list[ContactEvent]:
+    """The chats of that day."""
+    return [event for prefix, event in whole_day if prefix == "chat"]
 
 
 def steady(calls_per_hour: float, handle_s: float, patience_s: float, agents: int) -> Center:
     """A center with one queue and the same load all day, as Erlang A assumes it."""
-    queue = QueueProfile("only", (calls_per_hour,) * 48, talk=Duration(handle_s), patience=Duration(patience_s))
+    queue = CallQueue(
+        name="only", per_hour=(calls_per_hour,) * 48, talk=Duration(handle_s), patience=Duration(patience_s)
+    )
     return Center(queues=(queue,), teams=(Team("all", ("only",), (agents,) * 48),))
+
+
+def only(center: Center) -> CallQueue:
+    (queue,) = center.queues
+    assert isinstance(queue, CallQueue)
+    return queue
 
 
 # The order and identity of events
@@ -80,65 +117,92 @@ def test_ids_are_unique_and_seq_orders_a_contact(day: list[ContactEvent]) -> Non
         assert event.id == f"{event.contact_id}:{event.seq}"
 
 
-def test_events_survive_the_codec(day: list[ContactEvent]) -> None:
-    decode = decoder("call")
-    for event in day[:2000]:
-        decoded = decode(encode("call", event))
+def test_events_survive_the_codec(whole_day: list[Sent]) -> None:
+    decoders: dict[Prefix, Decode] = {"call": decoder("call"), "chat": decoder("chat")}
+    for prefix, event in whole_day[-5000:]:
+        decoded = decoders[prefix](encode(prefix, event))
         assert all(getattr(decoded, name) == getattr(event, name) for name in event.__struct_fields__)
 
 
-def test_every_kind_of_event_occurs(day: list[ContactEvent]) -> None:
-    kinds = {Started, Queued, Ringing, Declined, Answered, Held, Resumed, Transferred, Exited, Ended, Wrapped}
-    assert {type(event) for event in day} == kinds
+def test_every_kind_of_event_occurs(day: list[ContactEvent], chats: list[ContactEvent]) -> None:
+    """But those of an outage."""
+    assert {type(event) for event in day} == {*EVENTS["call"]} - {Blocked}
+    of_chats = {Started, Message, Queued, Ringing, Declined, Answered, Transferred, Exited, Ended, Wrapped}
+    assert {type(event) for event in chats} == of_chats | {SurveyOffered, Rated}
 
 
 # The rules of the floor
 
-# What may come after what, of one contact, without the wrap-ups: they run beside it.
-FOLLOWS: dict[type[ContactEvent], set[type[ContactEvent]]] = {
-    Started: {Queued, Ended},
-    Queued: {Ringing, Exited},
-    Ringing: {Answered, Declined, Exited},
-    Declined: {Ringing, Exited},
-    Answered: {Held, Transferred, Ended},
-    Held: {Resumed},
-    Resumed: {Transferred, Ended},
-    Transferred: {Queued},
-    Exited: {Ended},
-    Ended: set(),
+# What may come after what, of one contact, without what runs beside it.
+FOLLOWS: dict[str, set[str]] = {
+    "Started": {"Queued", "Ended", "CallbackAttempted"},
+    "Queued": {"Ringing", "Exited"},
+    "Ringing": {"Answered", "Declined", "Exited"},
+    "Declined": {"Ringing", "Exited"},
+    "Answered": {"Held", "Transferred", "Ended"},
+    "Held": {"Resumed", "consulted", "Ended"},
+    "consulted": {"Left", "handed over"},
+    "Left": {"Resumed"},
+    "Resumed": {"Transferred", "Ended"},
+    "Transferred": {"Queued"},
+    "handed over": {"Transferred", "Ended"},
+    "Exited": {"Ended", "CallbackRequested", "Queued"},
+    "CallbackRequested": {"Ended"},
+    "CallbackAttempted": {"Answered", "Ended"},
+    "Ended": {"Started", "CallbackCancelled"},
+    "CallbackCancelled": set(),
 }
+BESIDE = Wrapped | SurveyOffered | Rated | Classified | Escalated
 
 
-def test_a_contact_goes_its_way_from_start_to_end() -> None:
-    last: dict[str, type[ContactEvent]] = {}
+def step(event: ContactEvent) -> str:
+    if isinstance(event, Answered) and event.role == "consult":
+        return "consulted"
+    return "handed over" if isinstance(event, Transferred) and event.kind == "consult" else type(event).__name__
+
+
+def test_a_call_goes_its_way_from_start_to_end() -> None:
+    last: dict[str, str] = {}
     began = MIDNIGHT_MS + DAY_MS  # whoever starts in the first day has the whole next day to end
     for event in events_of(default_center(0.3), 48):
-        if isinstance(event, Started):
-            assert event.contact_id not in last
-            if event.at >= began:
-                continue
-        elif isinstance(event, Wrapped) or event.contact_id not in last:
+        if isinstance(event, BESIDE):
             continue
-        else:
-            assert type(event) in FOLLOWS[last[event.contact_id]]
-        last[event.contact_id] = type(event)
+        if event.contact_id in last:
+            assert step(event) in FOLLOWS[last[event.contact_id]]
+        elif event.at >= began or not isinstance(event, Started):
+            assert event.at >= began
+            continue
+        last[event.contact_id] = step(event)
     assert len(last) > 1500
-    assert set(last.values()) == {Ended}
+    assert set(last.values()) <= {"Ended", "CallbackCancelled"}
 
 
 def check_nobody_has_two_calls(day: Iterable[ContactEvent]) -> None:
-    """From the ring to the end of the wrap-up, or to the end of a ring that is not answered."""
+    """From the ring to the end of the wrap-up, or of what else they were asked for."""
     has: dict[str, str] = {}
     rings: dict[str, str] = {}
+    consulted: dict[str, str] = {}
     for event in day:
         if isinstance(event, Ringing):
             assert event.agent not in has
             has[event.agent], rings[event.contact_id] = event.contact_id, event.agent
+        elif isinstance(event, CallbackAttempted) and event.result == "connected":
+            assert event.agent not in has
+            has[str(event.agent)] = event.contact_id
+        elif isinstance(event, Answered) and event.role == "consult":
+            assert event.agent not in has
+            has[event.agent], consulted[event.contact_id] = event.contact_id, event.agent
         elif isinstance(event, Answered):
             assert has[event.agent] == event.contact_id
-            del rings[event.contact_id]
-        elif isinstance(event, Declined):
-            del has[event.agent], rings[event.contact_id]
+            rings.pop(event.contact_id, None)
+        elif isinstance(event, Declined | Left):
+            del has[event.agent]
+            rings.pop(event.contact_id, None)
+            consulted.pop(event.contact_id, None)
+        elif isinstance(event, Transferred) and event.kind == "consult":
+            assert consulted.pop(event.contact_id) == event.to_agent
+        elif isinstance(event, Ended) and event.contact_id in consulted:
+            del has[consulted.pop(event.contact_id)]
         elif isinstance(event, Wrapped):
             assert event.agent
             assert has.pop(event.agent) == event.contact_id
@@ -148,6 +212,26 @@ def check_nobody_has_two_calls(day: Iterable[ContactEvent]) -> None:
 
 def test_nobody_has_two_calls(day: list[ContactEvent]) -> None:
     check_nobody_has_two_calls(day)
+
+
+def test_somebody_has_several_chats_but_never_more_than_three(chats: list[ContactEvent]) -> None:
+    has: Counter[str] = Counter()
+    rings: dict[str, str] = {}
+    most = 0
+    for event in chats:
+        if isinstance(event, Ringing):
+            has[event.agent] += 1
+            rings[event.contact_id] = event.agent
+        elif isinstance(event, Declined):
+            has[event.agent] -= 1
+        elif isinstance(event, Wrapped):
+            has[str(event.agent)] -= 1
+        elif isinstance(event, Exited) and event.contact_id in rings:
+            has[rings.pop(event.contact_id)] -= 1
+        if isinstance(event, Answered | Declined):
+            rings.pop(event.contact_id)
+        most = max(most, *has.values(), 0)
+    assert most == 3
 
 
 def test_nobody_has_two_calls_when_a_shift_begins_during_their_last_one() -> None:
@@ -176,7 +260,7 @@ def test_a_queue_is_first_come_first_served() -> None:
 
 def test_people_of_several_skills_take_the_longest_waiting() -> None:
     center = steady(120, 60, 300, 3)
-    other = replace(center.queues[0], name="other")
+    other = replace(only(center), name="other")
     team = replace(center.teams[0], skills=("only", "other"))
     waiting: list[str] = []
     answers = Counter[str]()
@@ -195,7 +279,7 @@ def test_patience_begins_anew_with_each_queue() -> None:
     """Everybody waits 60 s at most and talks for 20 s, so the first patience would end within the second wait."""
     center = steady(400, 0, 0, 3)
     queue = replace(
-        center.queues[0], talk=Duration(20, 0), patience=Duration(60, 0), transfer_to=("only",), transfer_share=0.5
+        only(center), talk=Duration(20, 0), patience=Duration(60, 0), transfer_to=("only",), transfer_share=0.5
     )
     queued: dict[str, int] = {}
     transferred: set[str] = set()
@@ -249,9 +333,65 @@ def test_who_is_off_shift_finishes_the_call_and_takes_no_other(handle_s: float, 
     assert any(isinstance(event, Wrapped) for event in late) == busy
 
 
+def test_people_take_their_breaks() -> None:
+    """One person, a minute for each of more calls than can be served: after half an hour ten minutes without, and so on."""
+    center = replace(steady(120, 60, 300, 1), breaks=Breaks(every=Duration(1_800, 0), length=Duration(600, 0)))
+    gaps: list[tuple[int, int]] = []  # since when and how long, in ms
+    wrapped_ms = MIDNIGHT_MS
+    for event in events_of(center, 10):
+        if isinstance(event, Ringing) and event.at - wrapped_ms > 300_000:
+            gaps.append((wrapped_ms, event.at - wrapped_ms))
+        elif isinstance(event, Wrapped):
+            wrapped_ms = event.at
+    assert 13 <= len(gaps) <= 20  # a break each 30 minutes, and up to a call later
+    assert all(600_000 <= gap_ms < 720_000 for _, gap_ms in gaps)
+    # A gap may begin before the break, with a moment without calls.
+    assert all(other[0] - one[0] >= 1_740_000 for one, other in pairwise(gaps))
+
+
+def test_a_callback_is_made_after_it_is_due_and_three_times_at_most() -> None:
+    """Half of the attempts reach nobody, so one of eight callbacks is given up."""
+    center = steady(60, 240, 300, 3)
+    callbacks = Callbacks(offered_after_s=30, accepted_share=1, due=Duration(900, 0), reached_share=0.5)
+    due: dict[str, int] = {}
+    attempts: dict[str, list[CallbackAttempted]] = {}
+    cancelled: set[str] = set()
+    for event in events_of(replace(center, queues=(replace(only(center), callbacks=callbacks),)), 24):
+        if isinstance(event, CallbackRequested):
+            assert event.due_at == event.at + 900_000
+            due[event.contact_id] = event.due_at
+        elif isinstance(event, CallbackAttempted):
+            assert event.at > due[event.contact_id]
+            attempts.setdefault(event.contact_id, []).append(event)
+        elif isinstance(event, CallbackCancelled):
+            cancelled.add(event.contact_id)
+    ended = {c: made for c, made in attempts.items() if len(made) == 3 or made[-1].result == "connected"}
+    assert len(ended) > 100
+    assert cancelled == {c for c, made in ended.items() if made[-1].result != "connected"}
+    assert 0.05 < len(cancelled) / len(ended) < 0.25
+    assert max(map(len, attempts.values())) == 3
+
+
+def test_who_waits_too_long_goes_to_the_other_queue() -> None:
+    center = steady(200, 240, 6_000, 10)
+    queue = replace(only(center), overflow_to="other", overflow_after_s=60)
+    other = replace(only(center), name="other", per_hour=(0,) * 48)
+    teams = (*center.teams, Team("others", ("other",), (20,) * 48))
+    entered: dict[str, int] = {}
+    moved = 0
+    for event in events_of(replace(center, queues=(queue, other), teams=teams), 3):
+        if isinstance(event, Queued):
+            assert event.queue == ("other" if event.contact_id in entered else "only")
+            entered[event.contact_id] = event.at
+        elif isinstance(event, Exited) and event.reason == "overflow":
+            assert event.at - entered[event.contact_id] == 60_000
+            moved += 1
+    assert moved > 50
+
+
 def test_memory_does_not_grow_with_simulated_time() -> None:
     """Between one midnight and those days later; a call costs about 1 kB, four days are some 1,400 calls."""
-    stream = simulate(default_center(0.05), seed=1, start_ms=MIDNIGHT_MS, day_start_ms=MIDNIGHT_MS)
+    stream = events_of(default_center(0.05), 24 * 6)
     tracemalloc.start()
     sizes = []
     for days in (1, 5):
@@ -309,7 +449,7 @@ def test_a_steady_queue_agrees_with_erlang_a() -> None:
 def test_durations_have_their_mean_and_spread() -> None:
     """Of one long day without a queue: 20,000 lognormal talks of 185 s, SD 238 s; the mean's error is 1.7 s."""
     center = steady(1000, 0, 60, 200)
-    queue = replace(center.queues[0], talk=Duration(185, 238))
+    queue = replace(only(center), talk=Duration(185, 238))
     answered: dict[str, int] = {}
     talks = []
     for event in events_of(replace(center, queues=(queue,)), 20):
@@ -336,14 +476,15 @@ def test_a_demo_can_begin_in_the_middle_of_any_day() -> None:
     """Three days after the midnight named, at 10:10: as busy as every morning from the first half hour on."""
     start_ms = MIDNIGHT_MS + 3 * DAY_MS + 10 * HOUR_MS + 10 * 60_000
     for day_start_ms in (MIDNIGHT_MS, MIDNIGHT_MS + 30 * DAY_MS):
-        stream = simulate(default_center(), seed=1, start_ms=start_ms, day_start_ms=day_start_ms)
-        twenty_minutes = list(takewhile(lambda event: event.at < start_ms + 20 * 60_000, stream))
-        assert 160 < sum(isinstance(event, Started) for event in twenty_minutes) < 320  # about 240 = 720 an hour / 3
+        simulation = Simulation(default_center(), seed=1, start_ms=start_ms, day_start_ms=day_start_ms)
+        twenty_minutes = Traffic(simulation, lambda _: True, end_ms=start_ms + 20 * 60_000)
+        calls = sum(prefix == "call" and isinstance(event, Started) for prefix, event in twenty_minutes)
+        assert 160 < calls < 320  # about 240 = 720 an hour / 3
 
 
 def abandonment(events: list[ContactEvent]) -> dict[str, float]:
     queued = Counter(event.queue for event in events if isinstance(event, Queued))
-    left = Counter(event.queue for event in events if isinstance(event, Exited))
+    left = Counter(event.queue for event in events if isinstance(event, Exited) and event.reason == "abandoned")
     return {queue: left[queue] / queued[queue] for queue in queued}
 
 
@@ -351,8 +492,11 @@ def test_the_default_center_loses_a_plausible_share_of_calls(day: list[ContactEv
     assert len(abandonment(day)) == 5
     for queue, share in abandonment(day).items():
         assert 0.01 < share < 0.15, queue
-    queued, left = (sum(isinstance(event, kind) for event in day) for kind in (Queued, Exited))
-    assert 0.02 < left / queued < 0.15
+
+
+def test_the_default_center_loses_few_chats(chats: list[ContactEvent]) -> None:
+    assert abandonment(chats).keys() == {"billing", "sales", "support"}
+    assert all(share < 0.1 for share in abandonment(chats).values())
 
 
 def test_volume_scales_calls_and_staff() -> None:
