@@ -19,6 +19,7 @@ from streams.compiled import ROOT, libraries
 
 # The way of an event through the fold. Not those whose msgspec structs are decoded by their types: compiled, they have none.
 COMPILED: Final = (
+    "amounts",
     "callbacks",
     "chats",
     "contact",
@@ -27,6 +28,7 @@ COMPILED: Final = (
     "histogram",
     "legs",
     "measures",
+    "merge",
     "more",
     "panes",
     "partition",
