@@ -4,7 +4,7 @@ import json
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,7 +125,7 @@ def run_simulation(plan: Plan, settings: Settings, out: str | None, truth: Path 
         simulation = plan.simulation(settings)
         traffic = Traffic(
             simulation,
-            Pace.beginning_now(plan.start_ms, plan.speed, stop).ready if out is None or plan.speed else _until(stop),
+            _ready(plan, out is None, stop),
             end_ms=plan.end_ms,
             disorder=plan.disorder,
             seed=plan.seed,
@@ -157,22 +157,38 @@ def _send(traffic: Traffic, target: Target, plan: Plan, errors: Console) -> int:
     return newest_ms
 
 
-def _until(stop: threading.Event) -> Any:
-    return lambda _at_ms: not stop.is_set()
+def _ready(plan: Plan, on_kafka: bool, stop: threading.Event) -> Callable[[int], bool]:
+    """Return what waits for a simulated time; into a file nothing has to, where it goes as fast as possible."""
+    if not on_kafka and plan.speed is None:
+        return lambda _at_ms: not stop.is_set()
+    return Pace.beginning_now(plan.start_ms, plan.speed, stop).ready
 
 
 def _in_words(plan: Plan, bootstrap: str) -> str:
-    """Say from when on simulated time goes, and how fast."""
-    speed = "as fast as possible" if plan.speed is None else f"{plan.speed:g} times as fast as the clock"
-    words = f"{bootstrap}: simulated time begins at {iso(plan.start_ms)} and goes {speed}"
-    ahead_s = (time.time() * 1_000 - plan.start_ms) / 1_000
-    if plan.speed is not None and plan.speed > 1:
-        meets_s = ahead_s / (plan.speed - 1)
-        if plan.end_ms is None or plan.start_ms + 1_000 * meets_s * plan.speed < plan.end_ms:
-            words += f" until it reaches the clock in {meets_s / 60:.0f} min, then with it"
-    elif plan.speed is None and plan.end_ms is None:
-        words += " up to now, then with the clock"
-    return f"{words}; Ctrl-C ends"
+    """Say from when on simulated time goes, how fast and how long."""
+    past_s = time.time() - plan.start_ms / 1_000
+    if plan.speed is None:
+        pace = "all that is past at once"
+    elif plan.speed == 1:
+        pace = "with the clock"
+    else:
+        pace = f"{plan.speed:g} times as fast as the clock"
+    if plan.end_ms is not None:
+        lasts_s = (plan.end_ms - plan.start_ms) / 1_000
+        pace += f", {_span(lasts_s)} in {_span(lasts_s / plan.speed)}" if plan.speed else f", {_span(lasts_s)}"
+    elif plan.speed is None:
+        pace += ", then with the clock"
+    elif plan.speed > 1:
+        pace += f", and with it from when it is reached, in {_span(past_s / (plan.speed - 1))}"
+    return f"{bootstrap}: simulated time begins at {iso(plan.start_ms)} and goes on {pace}; Ctrl-C ends it"
+
+
+def _span(seconds: float) -> str:
+    """Return a duration as a person says it."""
+    minutes = round(seconds / 60)
+    if minutes < 2:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
 
 
 @contextmanager

@@ -135,6 +135,10 @@ def test_two_demos_at_once() -> None:
         assert urls[0] != urls[1]
         for url in urls:
             harness.wait_until(lambda url=url: offered(url) > 0, MOVING_S, "contacts offered")  # type: ignore[misc]  # mypy knows no type of a bound argument
+        port = urls[0].rpartition(":")[2].partition("/")[0]
+        third = harness.run("demo", "--web-port", port)
+    complaint = f"floorpulse: --web-port {port}: another demo has it on 127.0.0.1\n"
+    assert (third.returncode, third.stderr) == (2, complaint)
 
 
 def test_a_port_in_use_is_said_in_one_line() -> None:

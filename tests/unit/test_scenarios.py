@@ -2,7 +2,6 @@
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,19 +13,26 @@ from tests.unit.test_truth import floorpulse
 Row = dict[str, Any]
 Reports = dict[str, Row]
 
-HOURS = 4
 START = datetime(2024, 6, 10, 9, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def reports(tmp_path_factory: pytest.TempPathFactory) -> Reports:
-    """The figures by hour of four hours from nine o'clock, with each scenario; what does not last begins at ten."""
-    found: Reports = {}
-    for scenario in SCENARIOS:
-        events = str(tmp_path_factory.mktemp(scenario) / "events.jsonl")
-        floorpulse("simulate", "--scenario", scenario, "--hours", str(HOURS), "--volume", "3", "--out", events)
-        found[scenario] = json.loads(floorpulse("replay", events, "--json", "--interval", "1h"))
-    return found
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Four hours from nine o'clock with each scenario; what does not last begins at ten."""
+    folder = tmp_path_factory.mktemp("scenarios")
+    files = {scenario: str(folder / f"{scenario}.jsonl") for scenario in SCENARIOS}
+    for scenario, file in files.items():
+        floorpulse("simulate", "--scenario", scenario, "--hours", "4", "--volume", "3", "--out", file)
+    return files
+
+
+@pytest.fixture(scope="module")
+def reports(recordings: dict[str, str]) -> Reports:
+    """Their figures by hour."""
+    return {
+        scenario: json.loads(floorpulse("replay", file, "--json", "--interval", "1h"))
+        for scenario, file in recordings.items()
+    }
 
 
 def row(report: dict[str, Any], hour: int, queue: str, channel: str = "voice") -> Row:
@@ -97,14 +103,12 @@ def test_after_a_spike_the_floor_recovers(reports: Reports) -> None:
 # What docs/simulator.md says
 
 
-def test_the_page_shows_these_figures(tmp_path: Path) -> None:
+def test_the_page_shows_these_figures(recordings: dict[str, str]) -> None:
     page = (ROOT / "docs" / "simulator.md").read_text("utf-8")
     for scenario, said in SCENARIOS.items():
         assert f"| `{scenario}` | {said.help} |" in page
-        events = str(tmp_path / "events.jsonl")
-        floorpulse("simulate", "--scenario", scenario, "--hours", "3", "--volume", "3", "--out", events)
         hour = ("--from", "2024-06-10T10:00", "--to", "2024-06-10T11:00")
-        totals = json.loads(floorpulse("replay", events, "--json", *hour))["totals"]
+        totals = json.loads(floorpulse("replay", recordings[scenario], "--json", *hour))["totals"]
         [found] = [row for row in totals if row["queue"] is None]
         counts = " | ".join(f"{found[name]:,}" for name in ("offered", "answered", "abandoned"))
         shown = f"{counts} | {found['service_level']:.0%} | {found['asa']:.0f} s | {found['blocked']:,}"
