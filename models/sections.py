@@ -93,8 +93,12 @@ class FoldingSettings(Section):
     """Events of chats older than this against the newest of their partition go to cc.late."""
     skew_s: Annotated[float, Field(ge=0, le=86_400)] = 600
     """Events further ahead of their append time are refused as dead letters."""
-    survey_days: Annotated[int, Field(ge=1, le=90)] = 7
-    """A rating finds the contact that it is about for so many days."""
+    survey_days: Annotated[int, Field(ge=0, le=90)] = 7
+    """A rating finds the contact that it is about for so many days after the lateness horizon; 0: not at all."""
+    minute_panes_min: Annotated[int, Field(ge=15, le=1_440, multiple_of=15)] = 75
+    """Sums are kept by the minute for so many minutes; `/metrics` shows the windows that are 15 minutes shorter at least."""
+    quarter_panes_min: Annotated[int, Field(ge=15, le=44_640, multiple_of=15)] = 2_880
+    """Sums are kept by the quarter of an hour for so many minutes, and after that as one total."""
 
 
 class LimitSettings(Section):

@@ -15,6 +15,7 @@ from models.business_days import BusinessDays, start_minutes
 from models.errors import ConfigError
 from models.folding import FoldSettings
 from models.goals import Goals
+from models.retention import MINUTE_MS, Retention
 from models.sections import (
     CalendarSettings,
     FoldingSettings,
@@ -75,9 +76,15 @@ class Settings(Section):
             channel="voice" if prefix == "call" else "chat",
             lateness_ms=int(lateness_h * 3_600_000),
             skew_ms=int(self.folding.skew_s * 1_000),
+            retention=self.retention(),
             survey_days=self.folding.survey_days,
             rules=clauses.rules(self.service_level, self.queues, calendars, self.zone),
         )
+
+    def retention(self) -> Retention:
+        """Return how long sums stay in panes."""
+        minutes, quarters = self.folding.minute_panes_min, self.folding.quarter_panes_min
+        return Retention(minutes * MINUTE_MS, quarters * MINUTE_MS)
 
     def business_days(self) -> BusinessDays:
         """Return the days of the reports."""

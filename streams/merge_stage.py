@@ -5,7 +5,7 @@ shown only once the end seen at the assignment was reached.
 """
 
 from collections.abc import Awaitable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from models.errors import ConfigError
@@ -25,7 +25,7 @@ class Merging:
     """One partition of the partials that is ours; `end` was the log's end when it was assigned."""
 
     end: int
-    state: MergeState = field(default_factory=MergeState)
+    state: MergeState
     agreed: bool = False  # those who wrote the past fold with our settings
 
     @property
@@ -46,6 +46,7 @@ class MergeStage:
         self.view = FloorView()
         self._produce = produce
         self._settings = settings
+        [self._retention] = {fold.retention for fold in settings.values()}
         self._telemetry = telemetry
         self._changed = True
 
@@ -53,7 +54,7 @@ class MergeStage:
         """Own a partition; return the next offset to read."""
         held = self.owned.get(partition)
         if held is None:
-            held = self.owned[partition] = Merging(end)
+            held = self.owned[partition] = Merging(end, MergeState(self._retention))
         return held.state.offset + 1
 
     def drop_all_but(self, partitions: set[int]) -> None:
