@@ -49,8 +49,9 @@ JAVA_OPTIONS = (
 SETTINGS = """\
 process.roles=broker,controller
 node.id=1
-listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
-advertised.listeners=PLAINTEXT://{host}:{port}
+listeners=PLAINTEXT://{host}:{port},PROXIED://{host}:{proxied_port},CONTROLLER://{host}:{controller_port}
+advertised.listeners=PLAINTEXT://{host}:{port},PROXIED://{host}:{proxy_port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT
 controller.listener.names=CONTROLLER
 controller.quorum.voters=1@{host}:{controller_port}
 log.dirs={log_dir}
@@ -172,6 +173,8 @@ class KafkaBroker:
     """One broker that is its own controller, listening on 127.0.0.1 only, with its data in one folder.
 
     The folder gets `server.properties`, `broker.log` and `logs/` (the topics); data already there are kept.
+    A second listener, on `proxied_port`, sends its clients to `proxy_port`, where a test may put a proxy
+    (tests/integration/proxy.py); nothing else listens there.
     `with KafkaBroker(folder) as broker:` starts and stops it. The broker is killed when this process ends in any
     way, and when the thread that started it ends: start it from the main thread.
     """
@@ -179,6 +182,7 @@ class KafkaBroker:
     def __init__(self, directory: Path, port: int | None = None) -> None:
         self.directory = directory.absolute()
         self.port = _free_port() if port is None else port
+        self.proxied_port, self.proxy_port = _free_port(), _free_port()
         self.log = self.directory / "broker.log"
         self._log_dir = self.directory / "logs"
         self._settings = self.directory / "server.properties"
@@ -281,7 +285,14 @@ class KafkaBroker:
                     raise BrokerError(f"another broker uses {self.directory}: stop it, or choose another") from None
 
     def _write_settings(self) -> None:
-        text = SETTINGS.format(host=HOST, port=self.port, controller_port=_free_port(), log_dir=self._log_dir)
+        text = SETTINGS.format(
+            host=HOST,
+            port=self.port,
+            proxied_port=self.proxied_port,
+            proxy_port=self.proxy_port,
+            controller_port=_free_port(),
+            log_dir=self._log_dir,
+        )
         self._settings.write_text(text)
 
     def _format(self, libs: Path) -> None:
