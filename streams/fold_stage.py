@@ -96,6 +96,7 @@ class FoldStage:
         owner = await self._snapshots.claim(self.topic, partition)
         owned = Owned(state, owner, saved_at=time.monotonic(), saved_offset=state.offset)
         if held:
+            owned.saved_offset = held.saved_offset
             state.unsent |= held.in_flight
             owned.letters = held.letters
         self.owned[partition] = owned
