@@ -39,7 +39,7 @@ _WITH_OTHERS: Final = 1.6  # so much longer a reply takes then
 
 
 def default_center(volume: float = 1.0) -> Center:
-    """Make a center of five queues of calls and three of chats: some 7,000 calls and 1,700 chats a day times `volume`.
+    """Make a center of five queues of calls and three of chats: some 7,000 calls and 1,500 chats a day times `volume`.
 
     Each queue of calls has a team, and one team has all; one writes all chats. The figures are made up. Talk at billing has
     the mean and spread of a real bank's (185 s, SD 238; Brown et al., JASA 2005), and patience lies around that bank's

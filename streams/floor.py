@@ -135,7 +135,10 @@ class Floor:
 
     def in_force(self, line: Line) -> bool:
         """Tell whether the scenario changes a queue now."""
-        return self._begins_ms <= self.now < self._ends_ms and self.scenario.is_about(line.profile)
+        return self._lasts() and self.scenario.is_about(line.profile)
+
+    def _lasts(self) -> bool:
+        return self._begins_ms <= self.now < self._ends_ms
 
     def per_hour(self, line: Line) -> float:
         """Return how many contacts come now."""
@@ -158,10 +161,9 @@ class Floor:
 
     def change_shifts(self) -> None:
         """Let those come and go whose shift begins or ends."""
-        missing = self._begins_ms <= self.now < self._ends_ms
+        factor = self.scenario.staff if self._lasts() else 1
         for squad in self.squads:
-            planned = squad.team.staff[self._half_hour()]
-            self._change_shift(squad, round(planned * self.scenario.staff) if missing else planned)
+            self._change_shift(squad, round(factor * squad.team.staff[self._half_hour()]))
 
     def _change_shift(self, squad: Squad, on_shift: int) -> None:
         before, squad.on_shift = squad.on_shift, on_shift

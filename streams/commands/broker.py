@@ -81,7 +81,7 @@ def worker(
     type=click.FloatRange(0.1, 100),
     default=5.0,
     show_default=True,
-    help="Size of the simulated floor; 1 is 8,700 contacts a day.",
+    help="Size of the simulated floor; 1 is 8,600 contacts a day.",
 )
 @SCENARIO
 @click.option(

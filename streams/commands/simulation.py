@@ -79,7 +79,7 @@ class TimeOfDay(click.ParamType):
     type=Number(0.01, 100),
     default=1.0,
     show_default=True,
-    help="Size of the floor; 1 is 8,700 contacts a day.",
+    help="Size of the floor; 1 is 8,600 contacts a day.",
 )
 @click.option(
     "--hours",
