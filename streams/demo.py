@@ -5,6 +5,7 @@ The table shows what `/metrics` says, read as Prometheus would read it.
 
 import contextlib
 import itertools
+import signal
 import socket
 import subprocess
 import sys
@@ -12,9 +13,10 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Final
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -120,18 +122,38 @@ def run_demo(
             settings = settings.model_copy(update={"kafka": settings.kafka.model_copy(update={"bootstrap": bootstrap})})
         bootstrap = settings.kafka.bootstrap
         console.print(f"broker  {bootstrap}{' (embedded)' if embedded else ''}", highlight=False)
-        topics.ensure(settings)
+        with _undisturbed():
+            topics.ensure(settings)
         worker = stack.enter_context(_Worker(bootstrap, settings_file, web_port))
         console.print(f"worker  {worker.url}/metrics", highlight=False)
         stop = threading.Event()
-        # Not idempotent on the embedded broker: it cannot be; copies would do no harm.
-        feeder = _Feeder(Feeder(bootstrap, idempotent=not embedded), shown.events(settings, stop), stop)
-        stack.callback(feeder.end)
-        feeder.start()
+        with _undisturbed():
+            # Not idempotent on the embedded broker: it cannot be; copies would do no harm.
+            feeder = _Feeder(Feeder(bootstrap, idempotent=not embedded), shown.events(settings, stop), stop)
+            stack.callback(feeder.end)
+            feeder.start()
         with console.status("the worker joins its group, some ten seconds"):
             worker.wait_until_ready()
             worker.wait_until_something()
         _show(console, worker, feeder, shown, time.monotonic() + seconds if seconds else None)
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Hold Ctrl-C back for a moment: Kafka's client takes it for a fault of its own, and goes on, or waits for ever."""
+    asked = False
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        nonlocal asked
+        asked = True
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if asked:
+        raise KeyboardInterrupt
 
 
 def read_recorded(path: str) -> list[Sent]:

@@ -13,7 +13,7 @@ from models.codec import encode
 from models.errors import FloorpulseError
 from models.events import ContactEvent, Prefix
 from streams.floor import Sent
-from streams.topics import SOURCES
+from streams.topics import CONNECT_S, SOURCES
 
 _TOPICS: Final[dict[Prefix, str]] = {prefix: topic for topic, prefix in SOURCES.items()}
 _UNSENT: Final = 20_000  # events that the producer may hold: it sets no limit of its own
@@ -37,6 +37,7 @@ class Feeder:
             self._producer = KafkaProducer(
                 bootstrap_servers=bootstrap.split(","),
                 linger_ms=20,
+                bootstrap_timeout_ms=1_000 * CONNECT_S,
                 request_timeout_ms=10_000,
                 delivery_timeout_ms=1_000 * _DELIVERY_S,
                 **settings,

@@ -111,6 +111,7 @@ def run_simulation(plan: Plan, settings: Settings, out: str | None, truth: Path 
     """
     errors = Console(stderr=True, highlight=False)
     with ExitStack() as stack:
+        stop = stack.enter_context(_stopped_by_signals())  # first: Kafka's client takes Ctrl-C for a fault of its own
         truth_file = stack.enter_context(_create(truth)) if truth is not None else None
         target: Target
         if out is not None:
@@ -121,7 +122,6 @@ def run_simulation(plan: Plan, settings: Settings, out: str | None, truth: Path 
             target = feeder = Feeder(settings.kafka.bootstrap)
             stack.callback(feeder.close)
             errors.print(f"floorpulse: {_in_words(plan, settings.kafka.bootstrap)}", soft_wrap=True)
-        stop = stack.enter_context(_stopped_by_signals())
         simulation = plan.simulation(settings)
         traffic = Traffic(
             simulation,
