@@ -10,7 +10,7 @@ from models.goals import Goals
 from models.log import Line
 from models.merge import MergeState
 from models.partition import PartitionState
-from sinks.exposition import TextWriter
+from sinks import exposition
 from sinks.prometheus import FloorCollector, FloorView
 
 CALLS = 60_000
@@ -25,16 +25,13 @@ def scrape() -> dict[str, float]:
     records = [Line(offset, encode("call", event)) for offset, event in enumerate(calls(CALLS))]
     cut = len(records) - SCRAPES * CHANGED
     view = _fold(state, merge, records[:cut])
-    collector, writer = (
-        FloorCollector(lambda: view, lambda: state.newest, Book(lambda _: Goals()), lambda _: "main"),
-        TextWriter(),
-    )
-    writer.page(collector.collect())
+    collector = FloorCollector(lambda: view, lambda: state.newest, Book(lambda _: Goals()), lambda _: "main")
+    exposition.page(collector.collect())
     spent = 0.0
     for start in range(cut, len(records), CHANGED):
         view = _fold(state, merge, records[start : start + CHANGED])
         began = time.perf_counter()
-        page = writer.page(collector.collect())
+        page = exposition.page(collector.collect())
         spent += time.perf_counter() - began
     return {"ms": 1_000 * spent / SCRAPES, "kilobytes": len(page) / 1_000, "series": page.count(b"\n")}
 

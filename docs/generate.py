@@ -15,7 +15,6 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import inspect as types
-from prometheus_client.core import Metric as Family
 
 from docs.settings_page import settings_page
 from docs.text import code, generated_from, page, prose, table
@@ -26,7 +25,8 @@ from models.events import EVENTS, ContactEvent, Event, Prefix, event_type
 from models.goals import Goals
 from models.merge import QueueView
 from models.metric import Metric
-from sinks.prometheus import (
+from sinks.exposition import AnyFamily
+from sinks.names import (
     ALWAYS,
     ALWAYS_LIVE,
     BY_REASON,
@@ -35,11 +35,9 @@ from sinks.prometheus import (
     LABELS,
     MOST_ISSUES,
     OTHER,
-    FloorCollector,
-    FloorView,
-    SourceView,
     counter_name,
 )
+from sinks.prometheus import FloorCollector, FloorView, SourceView
 from sinks.telemetry import MeasuredCollector, Telemetry
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -87,7 +85,7 @@ Counters and histograms count since the beginning of the log.
 def metrics_page() -> str:
     """Return docs/metrics.md: the catalogue, and the names that a worker exports."""
     return page(
-        "models/catalogue.py and sinks/prometheus.py",
+        "models/catalogue.py and sinks/names.py",
         "Metrics",
         _METRICS_INTRO.strip(),
         "## The catalogue",
@@ -104,7 +102,7 @@ def _metric_row(metric: Metric) -> tuple[str, ...]:
     return code(metric.name), metric.help, metric.unit, metric.attribution, metric.formula, metric.source
 
 
-def exported_families() -> list[Family]:
+def exported_families() -> list[AnyFamily]:
     """Return all families of `/metrics` that are ours, as a worker makes them of one queue and one source partition."""
     queue = QueueView(
         key=("queue", "voice"), total={measures.REPLY: 1, measures.RESPONSE: 1}, minutes={}, quarters={}, live=()
@@ -119,7 +117,7 @@ def exported_families() -> list[Family]:
     return [family for family in families if not family.name.startswith("process_")]  # those differ by system
 
 
-def exported_name(family: Family) -> str:
+def exported_name(family: AnyFamily) -> str:
     """Return the name that a family has on the page and in PromQL."""
     return f"{family.name}_total" if family.type == "counter" else family.name
 

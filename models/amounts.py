@@ -117,12 +117,15 @@ class AmountsReader:
         for cell, n in cells.items():
             names = known.get(cell)
             if names is None:
-                names = known[cell] = self._names_of(cell)
+                if cell >= measures.LONG_WAIT:
+                    continue  # one for each wait: not to be remembered
+                names = known[cell] = self.names_of(cell)
             for name in names:
                 found[name] += n
         return found
 
-    def _names_of(self, cell: int) -> tuple[str, ...]:
+    def names_of(self, cell: int) -> tuple[str, ...]:
+        """Return the names of the amounts that a cell counts for."""
         if cell < SPAN:
             name = _CELLS.get(cell)
             return () if name is None else (name,)  # exits by reason are in their histogram

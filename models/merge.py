@@ -13,7 +13,7 @@ from models import measures
 from models.book import Key
 from models.measures import Cells, accumulate, added
 from models.panes import LIVE_PART, REST_PART, Live
-from models.partials import Gone, Partial, Progress, Source
+from models.partials import Gone, Partial, Progress, Shown, Source
 from models.retention import MINUTE_MS, QUARTER_MS, Retention, left_tier
 from models.span import end_of, start_of
 
@@ -159,6 +159,7 @@ class MergeState:
         self._retention = retention or Retention()
         self.queues: dict[Key, QueueState] = {}
         self.progress: dict[Source, Progress] = {}
+        self.shown: dict[Key, Mapping[str, int]] = {}  # see `Shown`; each is replaced, never changed
         self._staged: defaultdict[Source, list[Partial]] = defaultdict(list)  # since their progress record
         self._forgotten: dict[Source, int] = {}  # the newest event time when the past was forgotten last
 
@@ -191,6 +192,16 @@ class MergeState:
             for queue in self.queues.values():
                 words += queue.forget(source, newest_ms, self._retention)
         return words
+
+    def keep(self, said: Shown) -> Shown | None:
+        """Take what was shown of a queue; of each series the highest value stands, whoever showed it.
+
+        Returns what is to be written back where this one does not know all of it, as a former owner's last word.
+        """
+        known = self.shown.get(said.key, {})
+        if higher := {series: value for series, value in said.values.items() if value > known.get(series, 0)}:
+            known = self.shown[said.key] = {**known, **higher}
+        return Shown(said.key, dict(known)) if known.items() - said.values.items() else None
 
     def _queue(self, key: Key) -> QueueState:
         state = self.queues.get(key)

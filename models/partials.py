@@ -15,6 +15,7 @@ from models.partition import PartitionState
 
 Source = tuple[str, int]  # topic and partition
 PROGRESS = "progress"
+SHOWN = "shown"
 
 
 class Partial(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -48,9 +49,20 @@ class Progress(msgspec.Struct, array_like=True, frozen=True, gc=False):
     settings: str
 
 
+class Shown(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """The highest values of the counters of a queue and channel that `/metrics` ever showed, by series; kept here by stage 2.
+
+    Values are the integers that are counted in: numbers, ms, thousandths of points.
+    """
+
+    key: Key
+    values: dict[str, int]
+
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode_partial = msgspec.msgpack.Decoder(Partial).decode
 _decode_progress = msgspec.msgpack.Decoder(Progress).decode
+_decode_shown = msgspec.msgpack.Decoder(Shown).decode
 
 
 def partial(state: PartitionState, key: Key, part: str, epoch: int = 0) -> Partial:
@@ -68,8 +80,16 @@ def flush(state: PartitionState) -> Iterator[Partial | Progress]:
 
 def partial_key(source: Source, key: Key, part: str) -> bytes:
     """Return the record key `<topic>|<partition>|<queue>|<channel>|<part>`; a `|` in a name is escaped."""
-    names = "|".join(name.replace("%", "%25").replace("|", "%7C") for name in key)
-    return f"{source[0]}|{source[1]}|{names}|{part}".encode()
+    return f"{source[0]}|{source[1]}|{_joined(key)}|{part}".encode()
+
+
+def shown_key(key: Key) -> bytes:
+    """Return the record key `shown|<queue>|<channel>`; a `|` in a name is escaped."""
+    return f"{SHOWN}|{_joined(key)}".encode()
+
+
+def _joined(names: Key) -> str:
+    return "|".join(name.replace("%", "%25").replace("|", "%7C") for name in names)
 
 
 def progress_key(source: Source) -> bytes:
@@ -77,17 +97,22 @@ def progress_key(source: Source) -> bytes:
     return f"{PROGRESS}|{source[0]}|{source[1]}".encode()
 
 
-def encode(record: Partial | Progress) -> bytes:
+def encode(record: Partial | Progress | Shown) -> bytes:
     """Encode the value of a record of the partials topic."""
     return _encode(record)
 
 
-def decode(key: bytes, value: bytes) -> tuple[Source, Partial | Progress]:
-    """Decode a record of the partials topic; raises `ValueError` where it is none of ours."""
+def decode(key: bytes, value: bytes) -> tuple[Source, Partial | Progress] | Shown:
+    """Decode a record of the partials topic: what a source said, or what was shown.
+
+    Raises `ValueError` where it is none of ours.
+    """
     try:
         names = key.decode().split("|")
         if names[0] == PROGRESS:
             return (names[1], int(names[2])), _decode_progress(value)
+        if names[0] == SHOWN:
+            return _decode_shown(value)
         return (names[0], int(names[1])), _decode_partial(value)
     except (IndexError, ValueError, msgspec.MsgspecError) as error:
         raise ValueError(f"partials: record with key {key!r} is none of ours: {error}") from None

@@ -112,6 +112,8 @@ class QueueSettings(Section):
     """What is said of some queues, in place of what was said of them before: of two clauses the later one wins.
 
     A clause says which queues, from when and in which hours, and changes only what it names.
+    A queue that is named outright, by no pattern, is on `/metrics` with 0 from the start, before any event: in the channels
+    that its clauses name, in `voice` where they name none.
     Messages call the first clause of a file `queues[0]`.
     Limits and goals may differ by weekday and hour; what enters a contact's record over its life may not.
     `threshold_s`, `short_abandon_s` and all from `callbacks_in_offered` to `calendar` enter the fold, as `[folding]` does.

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from models import clauses
-from models.book import Book, matches
+from models.book import Book, Key, matches
 from models.business_days import BusinessDays, start_minutes
 from models.errors import ConfigError
 from models.folding import FoldSettings
@@ -89,6 +89,16 @@ class Settings(Section):
     def business_days(self) -> BusinessDays:
         """Return the days of the reports."""
         return BusinessDays(self.zone, self.day_starts)
+
+    def configured_queues(self) -> tuple[Key, ...]:
+        """Return the queues and channels that are named outright, by no pattern: `voice` where no clause names a channel."""
+        channels: dict[str, list[str]] = {}
+        for clause in self.queues:
+            if not set(clause.queue) & set("*?["):
+                named = channels.setdefault(clause.queue, [])
+                if clause.channel is not None and clause.channel not in named:
+                    named.append(clause.channel)
+        return tuple((queue, channel) for queue, named in channels.items() for channel in named or ["voice"])
 
     def groups_of(self, queue: str) -> tuple[str, ...]:
         """Return the names of the groups that a queue is in."""

@@ -1,139 +1,218 @@
 """Reads amounts and Prometheus buckets from cells, each set of cells once for as long as it is asked for.
 
-Views never change their cells, so what was read of the same object still holds.
+Views never change their cells, so what was read of the same object still holds. Of a window that moves, only the panes that
+came, went or changed are read: the rest of its sum stays.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Final, Generic, TypeVar
+from typing import Final
 
 from models import measures
-from models.amounts import Amounts, AmountsReader, summed
+from models.amounts import NAMES, Amounts, AmountsReader
 from models.goals import Goals
 from models.histogram import last_bucket_within
 from models.measures import SPAN, Cells
 
-T = TypeVar("T")
-Buckets = list[tuple[str, float]]  # upper edge in seconds, and how many are within it
 WAIT_EDGES_S: Final = (5, 10, 15, 20, 25, 30, 45, 60, 90, 120, 180, 240, 300, 600, 1200)
 HANDLE_EDGES_S: Final = (15, 30, 60, 120, 180, 240, 300, 420, 600, 900, 1200, 1800, 3600)
-_HISTOGRAMS: Final = (
-    ("cc_answer_wait_seconds", "Waits of the answered", measures.ANSWER_WAIT, ("answer_wait_ms",)),
-    ("cc_abandon_wait_seconds", "Waits of those who hung up", measures.ABANDON_WAIT, ("abandon_wait_ms",)),
-    (
+MOST_MET: Final = 10_000
+
+
+@dataclass(frozen=True)
+class HistogramName:
+    """A histogram of ours, as it is exported; `sums` are the amounts (ms) that make its sum."""
+
+    name: str
+    help: str
+    histogram: int
+    sums: tuple[str, ...]
+    edges_s: tuple[int, ...] = WAIT_EDGES_S
+    """Beside them the limits of the goals, of all but handle times."""
+    always: bool = False
+    """Whether it is there before it holds something."""
+
+
+HISTOGRAMS: Final = (
+    HistogramName(
+        "cc_answer_wait_seconds", "Waits of the answered", measures.ANSWER_WAIT, ("answer_wait_ms",), always=True
+    ),
+    HistogramName(
+        "cc_abandon_wait_seconds",
+        "Waits of those who hung up",
+        measures.ABANDON_WAIT,
+        ("abandon_wait_ms",),
+        always=True,
+    ),
+    HistogramName(
         "cc_handle_seconds",
         "Handle times: talk, hold and wrap-up",
         measures.HANDLE,
         ("talk_ms", "hold_ms", "wrap_up_ms"),
+        HANDLE_EDGES_S,
+        always=True,
     ),
-    ("cc_reply_seconds", "Waits of chat customers for a reply", measures.REPLY, ("reply_ms",)),
-    (
+    HistogramName("cc_reply_seconds", "Waits of chat customers for a reply", measures.REPLY, ("reply_ms",)),
+    HistogramName(
         "cc_first_response_seconds",
         "Waits of chat customers for the first response",
         measures.RESPONSE,
         ("response_ms",),
     ),
 )
-MOST_MET: Final = 10_000
-_ALWAYS: Final = 3  # of them; the others are there once they hold something
+
+
+@dataclass(frozen=True)
+class Buckets:
+    """A Prometheus histogram: how many are within each edge, its names as Prometheus writes them; the sum in ms."""
+
+    edges: tuple[str, ...]
+    within: list[int]
+    sum_ms: int
 
 
 @dataclass(frozen=True)
 class Total:
-    """The amounts of a total, and its histograms: by name, help, buckets and sum in ms."""
+    """The amounts of a total, and its histograms in the order of `HISTOGRAMS`."""
 
     found: Amounts
-    histograms: dict[str, tuple[str, Buckets, int]]
+    histograms: list[Buckets]
 
 
 class PaneReader:
     """Reads cells against goals and remembers what it read."""
 
     def __init__(self) -> None:
-        self._readers: dict[Goals, AmountsReader] = {}
-        self._met: dict[int, tuple[Goals, AmountsReader]] = {}  # by who the goals are: to compare them takes longer
-        self._edges: dict[tuple[float, ...], _Edges] = {}
-        self._panes = _Memory[Amounts]()
-        self._totals = _Memory[Total]()
+        self._totals: dict[Goals, _TotalReader] = {}
+        self._met: dict[int, tuple[Goals, _TotalReader]] = {}  # by who the goals are: to compare them takes longer
+        self._known: dict[tuple[int, int], tuple[Cells, Goals, Amounts]] = {}
+        self._read: dict[tuple[int, int], tuple[Cells, Goals, Amounts]] = {}  # since unread ones were forgotten
 
     def of(self, goals: Goals) -> AmountsReader:
         """Return the reader of amounts against these goals."""
+        return self._reader(goals).amounts
+
+    def total(self, cells: Cells, goals: Goals) -> Total:
+        """Return the amounts and the buckets of the histograms."""
+        return self._reader(goals).read(cells)
+
+    def pane(self, cells: Cells, goals: Goals) -> Amounts:
+        """Return the amounts of a pane that are not 0.
+
+        Both are told by who they are, not by what they hold, and so are kept with what was read of them.
+        """
+        key = id(cells), id(goals)
+        found = self._read.get(key)
+        if found is None:
+            found = self._known.get(key)
+            if found is None:
+                found = cells, goals, {name: n for name, n in self.of(goals).read(cells).items() if n}
+            self._read[key] = found
+        return found[2]
+
+    def forget_unread(self) -> None:
+        """Forget the panes that were not asked for since the last call."""
+        self._known, self._read = self._read, {}
+
+    def _reader(self, goals: Goals) -> "_TotalReader":
         met = self._met.get(id(goals))
         if met is None:
             if len(self._met) >= MOST_MET:
                 self._met.clear()
-            met = self._met[id(goals)] = goals, self._readers.setdefault(goals, AmountsReader(goals))
+            reader = self._totals.get(goals)
+            if reader is None:
+                reader = self._totals[goals] = _TotalReader(goals)
+            met = self._met[id(goals)] = goals, reader
         return met[1]
 
-    def sum(self, panes: Iterable[Cells], goals: Goals) -> Amounts:
-        """Return the sums of the amounts of panes."""
-        read = self.of(goals).read
-        return summed(
-            self._panes.of(cells, goals, lambda cells, _: {name: n for name, n in read(cells).items() if n})
-            for cells in panes
-        )
 
-    def total(self, cells: Cells, goals: Goals) -> Total:
-        """Return the amounts and the buckets of the histograms."""
-        return self._totals.of(cells, goals, self._total)
+class WindowSum:
+    """The sums of the amounts of the panes of one window."""
 
-    def _total(self, cells: Cells, goals: Goals) -> Total:
-        found = self.of(goals).read(cells)
-        waits = self._edges_at(sorted({*WAIT_EDGES_S, goals.threshold_s, goals.short_abandon_s}))
-        handles = self._edges_at(HANDLE_EDGES_S)
-        edges = {cell: handles if cell == measures.HANDLE else waits for _, _, cell, _ in _HISTOGRAMS}
-        counts = {histogram: [0] * len(of.names) for histogram, of in edges.items()}
+    def __init__(self, reader: PaneReader) -> None:
+        self._reader = reader
+        self._panes: dict[int, tuple[Cells, Goals, Amounts]] = {}
+        self._sum: Amounts = dict.fromkeys(NAMES, 0)
+
+    def read(self, panes: Mapping[int, Cells], first: int, last: int, goals_of: Callable[[int], Goals]) -> Amounts:
+        """Return the sums over the panes numbered `first` to `last`, each against its goals; it is the caller's to change."""
+        known = self._panes
+        for number in [number for number in known if not first <= number <= last or number not in panes]:
+            self._add(known.pop(number)[2], -1)
+        for number in range(first, last + 1):
+            cells = panes.get(number)
+            if cells is None:
+                continue
+            goals, held = goals_of(number), known.get(number)
+            if held is not None:
+                if held[0] is cells and held[1] is goals:
+                    continue
+                self._add(held[2], -1)
+            found = self._reader.pane(cells, goals)
+            known[number] = cells, goals, found
+            self._add(found, 1)
+        return dict(self._sum)
+
+    def _add(self, found: Amounts, sign: int) -> None:
+        total = self._sum
+        for name, n in found.items():
+            total[name] += sign * n
+
+
+class _TotalReader:
+    """Reads amounts and histograms in one pass: each cell is known by the amounts and the bucket that it counts for."""
+
+    def __init__(self, goals: Goals) -> None:
+        self.amounts = AmountsReader(goals)
+        limits = {goals.threshold_s, goals.short_abandon_s}
+        self._edges = [
+            _Edges(sorted({*named.edges_s, *(() if named.histogram == measures.HANDLE else limits)}))
+            for named in HISTOGRAMS
+        ]
+        self._first: dict[int, tuple[int, _Edges]] = {}  # of a histogram: its first slot, and its edges
+        self._slots = 0
+        for named, edges in zip(HISTOGRAMS, self._edges, strict=True):
+            self._first[named.histogram] = self._slots, edges
+            self._slots += len(edges.names)
+        self._places: dict[int, tuple[tuple[str, ...], int | None]] = {}
+
+    def read(self, cells: Cells) -> Total:
+        found, counts, known = dict.fromkeys(NAMES, 0), [0] * self._slots, self._places
         for cell, n in cells.items():
-            bucket = cell % SPAN
-            if (of := edges.get(cell - bucket)) is not None:
-                counts[cell - bucket][of.edge_of[bucket]] += n
-        histograms = {}
-        for number, (name, text, histogram, sums) in enumerate(_HISTOGRAMS):
-            buckets: Buckets = list(zip(edges[histogram].names, accumulate(counts[histogram]), strict=True))
-            if number < _ALWAYS or buckets[-1][1]:
-                histograms[name] = text, buckets, sum(found[amount] for amount in sums)
+            place = known.get(cell)
+            if place is None:
+                if cell >= measures.LONG_WAIT:
+                    continue  # one for each wait: not to be remembered
+                place = known[cell] = self.amounts.names_of(cell), self._slot(cell)
+            names, slot = place
+            for name in names:
+                found[name] += n
+            if slot is not None:
+                counts[slot] += n
+        histograms, first = [], 0
+        for named, edges in zip(HISTOGRAMS, self._edges, strict=True):
+            end = first + len(edges.names)
+            sum_ms = sum(found[amount] for amount in named.sums)
+            histograms.append(Buckets(edges.names, list(accumulate(counts[first:end])), sum_ms))
+            first = end
         return Total(found, histograms)
 
-    def _edges_at(self, edges_s: Iterable[float]) -> "_Edges":
-        key = tuple(edges_s)
-        edges = self._edges.get(key)
-        if edges is None:
-            edges = self._edges[key] = _Edges(key)
-        return edges
-
-    def forget_unread(self) -> None:
-        """Forget what was not asked for since the last call."""
-        self._panes.forget_unread()
-        self._totals.forget_unread()
-
-
-class _Memory(Generic[T]):
-    """What was read of cells against goals. Both are told by who they are, not what they hold, and so are kept with it."""
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[int, int], tuple[Cells, Goals, T]] = {}
-        self._read: dict[tuple[int, int], tuple[Cells, Goals, T]] = {}  # since unread ones were forgotten
-
-    def of(self, cells: Cells, goals: Goals, read: Callable[[Cells, Goals], T]) -> T:
-        """Return what is known, else read it."""
-        key = id(cells), id(goals)
-        found = self._read.get(key)
-        if found is None:
-            found = self._read[key] = self._known.get(key) or (cells, goals, read(cells, goals))
-        return found[2]
-
-    def forget_unread(self) -> None:
-        """Forget what was not asked for since the last call."""
-        self._known, self._read = self._read, {}
+    def _slot(self, cell: int) -> int | None:
+        bucket = cell % SPAN
+        first = self._first.get(cell - bucket)
+        return None if first is None else first[0] + first[1].edge_of(bucket)
 
 
 class _Edges:
-    """The upper edges of a Prometheus histogram, over the finer buckets of ours: `edge_of` says which is whose."""
+    """The upper edges of a Prometheus histogram, over the finer buckets of ours."""
 
     def __init__(self, edges_s: Iterable[float]) -> None:
         edges = list(edges_s)
-        self.names = [*(str(float(edge)) for edge in edges), "+Inf"]
-        last_inside = [last_bucket_within(edge) for edge in edges]
-        self.edge_of = [bisect_left(last_inside, bucket) for bucket in range(SPAN)]
+        self.names = (*(str(float(edge)) for edge in edges), "+Inf")
+        self._last_inside = [last_bucket_within(edge) for edge in edges]
+
+    def edge_of(self, bucket: int) -> int:
+        """Return the number of the edge that a bucket is within."""
+        return bisect_left(self._last_inside, bucket)

@@ -7,7 +7,7 @@ that from the view, so that nothing stays behind when a partition goes elsewhere
 
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Final
 
@@ -20,8 +20,8 @@ from prometheus_client import (
     disable_created_metrics,
 )
 from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.core import Metric as Family
-from prometheus_client.registry import Collector
+
+from sinks.exposition import AnyFamily, Source
 
 VERSION: Final = version("floorpulse")
 log = logging.getLogger("floorpulse")
@@ -67,22 +67,18 @@ class Telemetry:
             self._recovering_since = now
 
 
-class MeasuredCollector(Collector):
-    """The families of another collector, how long they took, and whether they came: a fault in it leaves the page there."""
+class MeasuredCollector:
+    """The families of another source, how long they took, and whether they came: a fault in it leaves the page there."""
 
-    def __init__(self, collector: Collector) -> None:
-        self._collector = collector
+    def __init__(self, source: Source) -> None:
+        self._source = source
 
-    def describe(self) -> Iterable[Family]:
-        """Return nothing, as the other one (see `FloorCollector.describe`)."""
-        return []
-
-    def collect(self) -> Iterator[Family]:
+    def collect(self) -> Iterator[AnyFamily]:
         """Yield what the other one yields; of a fault in it only that there was one, and a line in the log."""
         began = time.perf_counter()
-        families: list[Family] = []
+        families: list[AnyFamily] = []
         try:
-            families = list(self._collector.collect())
+            families = list(self._source.collect())
         except Exception:
             log.exception("collector: no figures of the floor on /metrics")
         yield from families

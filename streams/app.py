@@ -23,12 +23,13 @@ from faust.types.tuples import TP
 from models.errors import ConfigError
 from models.settings import Settings
 from sinks.prometheus import FloorCollector
-from sinks.telemetry import MeasuredCollector, Telemetry
+from sinks.telemetry import Telemetry
 from streams import agents, topics, web
 from streams.driver import BatchTransport, Bounds
 from streams.fold_stage import FoldStage
 from streams.membership import instance_name
 from streams.merge_stage import MergeStage
+from streams.metrics_page import MetricsPage
 from streams.outbox import Rows, produce
 from streams.snapshots import Snapshots
 from streams.watchdog import STUCK_S, Watchdog
@@ -101,13 +102,15 @@ class Worker:
         self.merging = MergeStage(
             self._produce,
             {topic: stage.settings for topic, stage in self.folding.items()},
+            partitions,
             settings.limits.queues,
+            settings.configured_queues(),
             self.telemetry,
         )
         agents.install(self.app, self.folding.values(), self.merging, fail)
         collector = FloorCollector(lambda: self.merging.view, _now_ms, settings.goals(), settings.site_of)
-        collectors = MeasuredCollector(collector), self.telemetry.registry
-        self.web = web.WebThread(opened, collectors, lambda: self.merging.view)
+        metrics = MetricsPage(collector, self.telemetry, self.merging.keep)
+        self.web = web.WebThread(opened, metrics, lambda: self.merging.view)
         self.app.on_partitions_revoked.connect(self._stop_folding)
         self.app.on_partitions_assigned.connect(self._stop_showing)
         self.app.task(self._keep_time)
@@ -156,6 +159,7 @@ class Worker:
                     self._check_progress(now)
                 if publishing.due(now):
                     self.merging.publish(self.folding.values())
+                    self.telemetry.showed(self.merging.view.recovering)
             except Exception as error:
                 fail("flush", error)
             if (told is None or told.done()) and telling.due(now):
@@ -171,7 +175,8 @@ class Worker:
             )
 
     async def show_life(self) -> None:
-        """Tell the web thread, over and over, that the loop moves."""
+        """Tell the web thread which loop this is, and over and over that it moves."""
+        self.web.metrics.loop = asyncio.get_running_loop()
         while True:
             self.web.alive_at = time.monotonic()
             await asyncio.sleep(TICK_S)

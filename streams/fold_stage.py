@@ -9,7 +9,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from aiokafka.partitioner import murmur2
@@ -19,7 +19,7 @@ from models.book import Key
 from models.codec import decoder
 from models.errors import ConfigError, DecodeError
 from models.folding import FoldSettings
-from models.log import Letter
+from models.log import Counts, Letter
 from models.partials import Progress, encode, partial, partial_key, progress_key
 from models.partition import PartitionState
 from sinks.prometheus import SourceView
@@ -57,6 +57,7 @@ class Owned:
     next_save_s: float = SNAPSHOT_S
     caught_up_ms: int = 0
     appended_ms: int = 0  # of the last record that was folded
+    told: Counts = field(default_factory=Counts)  # as stage 2 knows them
 
 
 class FoldStage:
@@ -251,12 +252,12 @@ class FoldStage:
         progress = Progress(epoch, state.offset, newest_ms, owned.caught_up_ms, state.counts, settings)
         for target in range(self._partitions):
             rows[target].append(Row(progress_key(source), encode(progress)))
-        owned.flushing = asyncio.ensure_future(self._send(owned, rows))
+        owned.flushing = asyncio.ensure_future(self._send(owned, rows, replace(state.counts)))
 
-    async def _send(self, owned: Owned, rows: Rows) -> None:
+    async def _send(self, owned: Owned, rows: Rows, counts: Counts) -> None:
         with self._telemetry.flush.labels(self.topic).time():
             await self._produce(PARTIALS, rows)
-        owned.in_flight = set()
+        owned.in_flight, owned.told = set(), counts
 
     def _save(self, owned: Owned, now: float) -> None:
         saved = snapshot.whole if owned.owner.wants_base else snapshot.changes
@@ -280,7 +281,7 @@ class FoldStage:
         return tuple(self._view(partition, owned) for partition, owned in sorted(self.owned.items()))
 
     def _view(self, partition: int, owned: Owned) -> SourceView:
-        state, counts = owned.state, owned.state.counts
+        state, counts = owned.state, owned.told
         return SourceView(
             self.topic,
             partition,
@@ -288,7 +289,7 @@ class FoldStage:
             counts.duplicates,
             counts.late,
             counts.invalid,
-            counts.orphans,
+            state.counts.orphans,
             counts.lost,
             state.newest,
             state.newest - (self.settings.lateness_ms or 0),

@@ -4,18 +4,20 @@ The topic is compacted and is itself the table: it is read from the beginning on
 shown only once the end seen at the assignment was reached.
 """
 
+from collections import defaultdict
 from collections.abc import Awaitable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from models.book import Key
 from models.errors import ConfigError
 from models.folding import FoldSettings
-from models.merge import MergeState
-from models.other import limited
-from models.partials import Gone, decode, encode, partial_key
-from sinks.prometheus import FloorView
+from models.merge import MergeState, QueueView
+from models.other import OTHER, limited
+from models.partials import Gone, Shown, decode, encode, partial_key, shown_key
+from sinks.prometheus import COUNTS, FloorView, SourceView
 from sinks.telemetry import Telemetry
-from streams.fold_stage import FoldStage, Produce
+from streams.fold_stage import FoldStage, Produce, place
 from streams.outbox import Row
 from streams.topics import PARTIALS
 
@@ -38,10 +40,18 @@ class MergeStage:
     """The partitions of the partials that this worker owns."""
 
     def __init__(
-        self, produce: Produce, settings: Mapping[str, FoldSettings], most_queues: int, telemetry: Telemetry
+        self,
+        produce: Produce,
+        settings: Mapping[str, FoldSettings],
+        partitions: int,
+        most_queues: int,
+        configured: Iterable[Key],
+        telemetry: Telemetry,
     ) -> None:
-        """Take the fold settings of each source topic, and how many queues are shown under their names."""
+        """Take the fold settings of each source topic, how many queues are shown by name, and which from the start."""
+        self._partitions = partitions
         self._most_queues = most_queues
+        self._configured = {key: QueueView(key, {}, {}, {}, ()) for key in configured}
         self.owned: dict[int, Merging] = {}
         self.view = FloorView()
         self._produce = produce
@@ -79,7 +89,12 @@ class MergeStage:
                 state.offset = record.offset
                 if record.value is None:
                     continue
-                source, body = decode(record.key, record.value)
+                said = decode(record.key, record.value)
+                if isinstance(said, Shown):
+                    if repair := state.keep(said):
+                        rows.append(Row(record.key, encode(repair)))
+                    continue
+                source, body = said
                 for word in state.apply(source, body):
                     key = partial_key(source, word.key, word.part)
                     rows.append(Row(key, None if isinstance(word, Gone) else encode(word)))
@@ -102,12 +117,41 @@ class MergeStage:
         """Replace the view where something changed."""
         ready = [held for held in self.owned.values() if held.ready]
         recovering = len(ready) < len(self.owned) or not self.owned
-        queues = self.view.queues
+        queues, kept = self.view.queues, self.view.kept
         if self._changed:
             self._changed = False
-            views = [view for held in ready for view in held.state.views()]
-            queues = tuple(limited(views, self._most_queues))
+            queues = tuple(limited(self._views(ready), self._most_queues))
+            kept = {key: values for held in ready for key, values in held.state.shown.items()}
         fresh = [held.state.fresh_ms() for held in ready]
         fresh_ms = min((at for at in fresh if at is not None), default=None)
-        sources = tuple(view for stage in folding for view in stage.views())
-        self.view = FloorView(queues, sources, recovering, fresh_ms)
+        sources = tuple(_counted(view, ready) for stage in folding for view in stage.views())
+        self.view = FloorView(queues, sources, recovering, fresh_ms, kept)
+
+    def _views(self, ready: Iterable[Merging]) -> list[QueueView]:
+        """Return the views of all queues that are ours, those with them that the settings name."""
+        views = {view.key: view for held in ready for view in held.state.views()}
+        for key, nothing in self._configured.items():
+            if self._place(key) in self.owned:
+                views.setdefault(key, nothing)
+        return list(views.values())
+
+    def _place(self, key: Key) -> int:
+        return place(key[0].encode(), self._partitions)
+
+    async def keep(self, shown: Mapping[Key, Mapping[str, int]]) -> None:
+        """Keep the highest values that counters of our queues were shown with; returns when all are acknowledged.
+
+        What is shown of several queues together is of this worker, not of a queue: no other could go on from it.
+        """
+        rows: defaultdict[int, list[Row]] = defaultdict(list)
+        for key, values in shown.items():
+            if key[0] != OTHER and (partition := self._place(key)) in self.owned:
+                rows[partition].append(Row(shown_key(key), encode(Shown(key, dict(values)))))
+        if rows:
+            await self._produce(PARTIALS, rows)
+
+
+def _counted(view: SourceView, ready: Iterable[Merging]) -> SourceView:
+    """Let the counts of a source go on from what it said last: after a crash its owner reads again what was counted."""
+    told = [known.counts for held in ready if (known := held.state.progress.get((view.topic, view.partition)))]
+    return replace(view, **{name: max([getattr(view, name), *(getattr(c, name) for c in told)]) for name in COUNTS})

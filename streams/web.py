@@ -1,4 +1,4 @@
-"""`/metrics`, `/healthz` and `/readyz`, in a thread with a loop of its own: a busy worker still answers.
+"""`/`, `/metrics`, `/healthz` and `/readyz`, in a thread with a loop of its own: a busy worker still answers.
 
 Only the worker's newest view is read here, never its state.
 """
@@ -8,25 +8,20 @@ import gzip
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable
-from itertools import chain
+from collections.abc import Callable
 from typing import Final
 
 from aiohttp import web
-from prometheus_client.registry import Collector
 
 from models.errors import ConfigError
-from sinks.exposition import CONTENT_TYPE, TextWriter
+from sinks import exposition
 from sinks.prometheus import FloorView
+from sinks.telemetry import VERSION
+from streams.landing import landing
+from streams.metrics_page import MetricsPage
 
 PORTS: Final = range(9842, 9852)
-CACHE_S: Final = 0.1
 STUCK_S: Final = 10.0
-_PAGE: Final = """<!doctype html><html lang="en"><title>Floorpulse worker</title>
-<h1>Floorpulse worker</h1><ul>
-<li><a href="/metrics">/metrics</a> the figures, for Prometheus</li>
-<li><a href="/healthz">/healthz</a> 200 while the worker moves</li>
-<li><a href="/readyz">/readyz</a> 200 once its past is read and its figures are shown</li></ul></html>"""
 
 
 def listen(port: int | None) -> socket.socket:
@@ -52,15 +47,12 @@ def listen(port: int | None) -> socket.socket:
 class WebThread:
     """Serves the pages of one worker."""
 
-    def __init__(self, opened: socket.socket, collectors: Iterable[Collector], view: Callable[[], FloorView]) -> None:
+    def __init__(self, opened: socket.socket, metrics: MetricsPage, view: Callable[[], FloorView]) -> None:
         self.port: int = opened.getsockname()[1]
         self.alive_at = time.monotonic()  # set by the worker's loop, over and over
+        self.metrics = metrics
         self._socket = opened
         self._view = view
-        self._collectors = tuple(collectors)
-        self._writer = TextWriter()
-        self._page = b""
-        self._made_at = 0.0
 
     def start(self) -> None:
         """Start serving; the thread ends with the process."""
@@ -78,18 +70,16 @@ class WebThread:
         await asyncio.Event().wait()
 
     async def _index(self, _request: web.Request) -> web.Response:
-        return web.Response(text=_PAGE, content_type="text/html")
+        return web.Response(text=landing(self._view(), int(time.time() * 1_000), VERSION), content_type="text/html")
 
     async def _metrics(self, request: web.Request) -> web.Response:
-        now = time.monotonic()
-        if now - self._made_at > CACHE_S:
-            self._page = self._writer.page(chain.from_iterable(each.collect() for each in self._collectors))
-            self._made_at = now
-        headers = {"Content-Type": CONTENT_TYPE}
-        if "gzip" in request.headers.get("Accept-Encoding", ""):
+        form = exposition.wanted(request.headers.get("Accept", ""))
+        body = await self.metrics.get(form)
+        headers = {"Content-Type": form, "Vary": "Accept, Accept-Encoding"}
+        if exposition.takes_gzip(request.headers.get("Accept-Encoding", "")):
             headers["Content-Encoding"] = "gzip"
-            return web.Response(body=gzip.compress(self._page, 1), headers=headers)
-        return web.Response(body=self._page, headers=headers)
+            body = gzip.compress(body, 1)
+        return web.Response(body=body, headers=headers)
 
     async def _healthz(self, _request: web.Request) -> web.Response:
         silent_s = time.monotonic() - self.alive_at

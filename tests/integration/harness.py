@@ -125,6 +125,26 @@ class Page:
                 samples[key] = sample.value
         return cls(samples)
 
+    @property
+    def true(self) -> Page:
+        """Return the page with the true value of each counter: what is exported less what is owed of its series."""
+        samples = dict(self.samples)
+        for (name, pairs), owed in self.samples.items():
+            if name == "floorpulse_counter_debt":
+                labels = dict(pairs)
+                series, _, last = labels.pop("series").removesuffix('"}').partition("{")
+                if last:
+                    label, _, value = last.partition('="')
+                    labels[label] = value
+                    if label == "issue_type":
+                        labels[label], _, labels["issue_reason"] = value.partition('",issue_reason="')
+                key = series, frozenset(labels.items())
+                samples[key] = round(samples[key] - owed, 6)
+                if labels.get("le") == "+Inf":
+                    count = series.removesuffix("_bucket") + "_count", key[1] - {("le", "+Inf")}
+                    samples[count] = samples[key]
+        return Page(samples)
+
     def by(self, label: str, name: str, **labels: str) -> dict[str, float]:
         """Return the samples of one name by one label; of histograms, say which bucket: `le="20.0"`."""
         found: dict[str, float] = {}
@@ -250,7 +270,7 @@ class Worker:
 
 
 def settle(bootstrap: str, *workers: Worker, within_s: float = SETTLE_S) -> list[Page]:
-    """Return a page of each worker once their figures hold all that is in the log now.
+    """Return a page of each worker, with the true values, once their figures hold all that is in the log now.
 
     First every source partition is owned by one worker and all its records are counted; from the next progress record on
     that says so, stage 2 shows it too, and its freshness is past that moment.
@@ -276,7 +296,7 @@ def settle(bootstrap: str, *workers: Worker, within_s: float = SETTLE_S) -> list
         return f"settled: in the log {ends}, counted {sources} (all at {counted_at}), fresh {fresh}\n{logs}"
 
     wait_until(settled, within_s, state)
-    return pages
+    return [page.true for page in pages]
 
 
 # Records

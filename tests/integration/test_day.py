@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sinks.prometheus import COUNTERS, counter_name
+from sinks.names import COUNTERS, counter_name
 from tests.integration import harness
 from tests.integration.harness import Page, Worker
 from tests.kafka_broker import KafkaBroker

@@ -231,7 +231,9 @@ def flush(state: PartitionState, merge: MergeState, partition: int) -> None:
             key_bytes = wire.progress_key(source)
         else:
             key_bytes = wire.partial_key(source, record.key, record.part)
-        decoded_source, decoded = wire.decode(key_bytes, wire.encode(record))
+        said = wire.decode(key_bytes, wire.encode(record))
+        assert not isinstance(said, wire.Shown)
+        decoded_source, decoded = said
         assert (decoded_source, decoded) == (source, record)
         merge.apply(decoded_source, decoded)
 

@@ -9,7 +9,7 @@ from models.log import Counts
 from models.measures import IN_PROGRESS, LIVE, OFFERED, TALK_MS, WAITING, Cells, accumulate
 from models.merge import MergeState, QueueState, QueueView
 from models.panes import Live
-from models.partials import Gone, Partial, Progress, Source
+from models.partials import Gone, Partial, Progress, Shown, Source
 from models.retention import MINUTE_MS
 from models.span import span
 from tests.unit.builders import START_MS, key, ms
@@ -69,6 +69,44 @@ def window(view: QueueView, now_ms: int, minutes: int) -> Cells:
     for pane in view.panes(now_ms, minutes):
         accumulate(total, pane)
     return total
+
+
+# ---------------------------------------------------------------- what was shown
+
+
+def shown_by(*several: dict[str, int]) -> tuple[dict[str, int], list[dict[str, int] | None]]:
+    """Return the highest values of sales that are known after all, and what was written back after each."""
+    state = MergeState()
+    repairs = [state.keep(Shown(("sales", "voice"), values)) for values in several]
+    return dict(state.shown["sales", "voice"]), [repair.values if repair else None for repair in repairs]
+
+
+@pytest.mark.parametrize(
+    ("several", "known", "repairs"),
+    [
+        ([{"a": 1}, {"a": 4, "b": 1}], {"a": 4, "b": 1}, [None, None]),
+        ([{"a": 4}, {"a": 4}], {"a": 4}, [None, None]),
+        ([{"a": 4}, {"a": 2}], {"a": 4}, [None, {"a": 4}]),
+        ([{"a": 4, "b": 1}, {"a": 2, "b": 3}], {"a": 4, "b": 3}, [None, {"a": 4, "b": 3}]),
+        ([{"a": 4}, {"b": 1}], {"a": 4, "b": 1}, [None, {"a": 4, "b": 1}]),
+    ],
+    ids=["higher", "the same", "a zombie's", "each knows something", "a zombie's of another version"],
+)
+def test_the_highest_value_of_each_series_stands_and_is_the_last_word(
+    several: list[dict[str, int]], known: dict[str, int], repairs: list[dict[str, int] | None]
+) -> None:
+    assert shown_by(*several) == (known, repairs)
+
+
+def test_what_is_known_of_a_queue_is_replaced_and_never_changed() -> None:
+    """The web thread reads it."""
+    state = MergeState()
+    state.keep(Shown(("sales", "voice"), {"a": 1}))
+    before = state.shown["sales", "voice"]
+    state.keep(Shown(("sales", "voice"), {"a": 1}))
+    assert state.shown["sales", "voice"] is before
+    state.keep(Shown(("sales", "voice"), {"a": 2}))
+    assert before == {"a": 1}
 
 
 # ---------------------------------------------------------------- progress boundaries

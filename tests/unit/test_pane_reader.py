@@ -1,24 +1,35 @@
 """Amounts and Prometheus buckets from cells, read once for as long as they are asked for."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from models import measures as m
+from models.amounts import AmountsReader, summed
 from models.goals import Goals
 from models.measures import Cells
-from sinks.pane_reader import HANDLE_EDGES_S, WAIT_EDGES_S, PaneReader, Total
+from sinks.pane_reader import HANDLE_EDGES_S, HISTOGRAMS, WAIT_EDGES_S, Buckets, PaneReader, Total, WindowSum
 
 GOALS = Goals(threshold_s=20, short_abandon_s=5)
+CELLS = st.sampled_from([m.OFFERED, m.TALK_MS, m.ANSWER_WAIT + 7, m.ANSWER_WAIT + 30, m.COHORT_ABANDON_WAIT + 3])
 
 
-def counts_of(total: Total, name: str) -> dict[str, float]:
-    return dict(total.histograms[name][1])
+def buckets_of(total: Total, name: str) -> Buckets:
+    return next(found for named, found in zip(HISTOGRAMS, total.histograms, strict=True) if named.name == name)
+
+
+def counts_of(total: Total, name: str) -> dict[str, int]:
+    found = buckets_of(total, name)
+    return dict(zip(found.edges, found.within, strict=True))
 
 
 def test_panes_are_summed_against_the_goals() -> None:
     """T = 20 and 60: waits of 20 and of 30 s."""
-    reader, panes = PaneReader(), [{m.ANSWER_WAIT + 20: 1}, {m.ANSWER_WAIT + 30: 2}, {}]
-    assert [reader.sum(panes, Goals(t))["answered_in"] for t in (20, 60)] == [1, 3]
-    assert reader.sum([], GOALS)["answered"] == 0
+    panes = {0: {m.ANSWER_WAIT + 20: 1}, 1: {m.ANSWER_WAIT + 30: 2}, 2: {}}
+    for goals, expected in ((Goals(20), 1), (Goals(60), 3)):
+        found = WindowSum(PaneReader()).read(panes, 0, 2, lambda _, goals=goals: goals)  # type: ignore[misc]
+        assert found["answered_in"] == expected
+    assert WindowSum(PaneReader()).read({}, 0, 2, lambda _: GOALS)["answered"] == 0
 
 
 def test_buckets_are_cumulative_and_their_edges_inclusive() -> None:
@@ -37,16 +48,37 @@ def test_the_limits_of_the_goals_are_edges_of_waits_and_not_of_handle_times() ->
 
 def test_sums_stand_beside_the_buckets() -> None:
     cells = {m.HANDLE + 90: 1, m.TALK_MS: 60_000, m.HOLD_MS: 20_000, m.WRAP_UP_MS: 10_000}
-    _, buckets, sum_ms = PaneReader().total(cells, GOALS).histograms["cc_handle_seconds"]
-    assert (buckets[-1], sum_ms) == (("+Inf", 1), 90_000)
+    found = buckets_of(PaneReader().total(cells, GOALS), "cc_handle_seconds")
+    assert (found.edges[-1], found.within[-1], found.sum_ms) == ("+Inf", 1, 90_000)
 
 
-def test_histograms_of_chats_are_there_once_they_hold_something() -> None:
-    waits = {"cc_answer_wait_seconds", "cc_abandon_wait_seconds", "cc_handle_seconds"}
-    assert PaneReader().total({}, GOALS).histograms.keys() == waits
-    found = PaneReader().total({m.REPLY + 9: 1, m.REPLY_MS: 9_000}, GOALS).histograms
-    assert found.keys() == waits | {"cc_reply_seconds"}
-    assert found["cc_reply_seconds"][2] == 9_000
+def test_amounts_of_a_total_are_those_that_the_reader_of_amounts_finds() -> None:
+    cells = {cell + bucket: 3 for cell in range(0, 15 * m.SPAN, m.SPAN) for bucket in (0, 7, 21, 400, 900)}
+    cells |= {cell: cell for cell in range(m.LIVE, 160)} | {m.LONG_WAIT + 700_123: 1}
+    assert PaneReader().total(cells, GOALS).found == AmountsReader(GOALS).read(cells)
+
+
+def test_each_histogram_holds_its_own() -> None:
+    total = PaneReader().total({named.histogram + 7: n for n, named in enumerate(HISTOGRAMS, 1)}, GOALS)
+    assert [found.within[-1] for found in total.histograms] == [1, 2, 3, 4, 5]
+
+
+@settings(max_examples=200)
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 5), st.dictionaries(CELLS, st.integers(-3, 9)))))
+def test_a_window_that_moves_is_the_sum_of_its_panes(steps: list[tuple[int, int, Cells]]) -> None:
+    """Each step changes one pane and moves the window, back too: the sum is that of the panes read anew."""
+    reader, panes, window, moved = PaneReader(), dict[int, Cells](), WindowSum(PaneReader()), 0
+    for number, by, cells in steps:
+        panes[number], moved = cells, (moved + by) % 7
+        found = window.read(panes, moved, moved + 3, lambda _: GOALS)
+        inside = [reader.pane(cells, GOALS) for n, cells in panes.items() if moved <= n <= moved + 3]
+        assert found == summed(inside)
+
+
+def test_goals_that_change_restate_a_pane_that_did_not() -> None:
+    panes, window = {0: {m.ANSWER_WAIT + 30: 2}}, WindowSum(PaneReader())
+    assert window.read(panes, 0, 3, lambda _: Goals(20))["answered_in"] == 0
+    assert window.read(panes, 0, 3, lambda _: Goals(60))["answered_in"] == 2
 
 
 class Watched(dict[int, int]):
@@ -63,18 +95,16 @@ class Watched(dict[int, int]):
 def test_what_was_read_is_read_again_only_once_it_was_not_asked_for(forgotten: bool) -> None:
     reader, cells = PaneReader(), Watched({m.OFFERED: 3})
     for _ in range(3):
-        assert reader.sum([cells], GOALS)["offered"] == 3
+        assert reader.pane(cells, GOALS)["offered"] == 3
     reader.forget_unread()  # it was read since the last call
     if forgotten:
         reader.forget_unread()
-    assert reader.sum([cells], GOALS)["offered"] == 3
+    assert reader.pane(cells, GOALS)["offered"] == 3
     assert cells.reads == (2 if forgotten else 1)
 
 
-def test_the_same_cells_may_be_a_pane_and_a_total() -> None:
-    """Of a queue of which there is only one minute; whoever asks gets what was asked for."""
-    reader, cells = PaneReader(), {m.OFFERED: 3, m.HANDLE + 5: 1}
-    shared: Cells = cells
-    for _ in range(2):
-        assert reader.sum([shared], GOALS)["offered"] == 3
-        assert reader.total(shared, GOALS).found["handled"] == 1
+def test_a_window_reads_only_the_panes_that_changed() -> None:
+    kept, window = Watched({m.OFFERED: 3}), WindowSum(PaneReader())
+    for changed in range(4):
+        assert window.read({0: kept, 1: {m.OFFERED: changed}}, 0, 1, lambda _: GOALS)["offered"] == 3 + changed
+    assert kept.reads == 1

@@ -39,6 +39,12 @@ def named(record: Partial | Progress) -> bytes:
     return wire.partial_key(SOURCE, record.key, record.part)
 
 
+def test_what_was_shown_there_and_back() -> None:
+    shown = wire.Shown(("продажи|%7C", "voice"), {"cc_contacts_offered_total": 1 << 40, 'x_bucket{le="+Inf"}': 3})
+    assert wire.decode(wire.shown_key(shown.key), wire.encode(shown)) == shown
+    assert wire.shown_key(("a|b", "voice")) == b"shown|a%7Cb|voice"
+
+
 def test_keys_are_as_the_design_has_them() -> None:
     """A `|` or `%` in a name is escaped as in an address."""
     assert wire.partial_key(SOURCE, ("sales", "voice"), "15m:900000") == b"cc.calls|7|sales|voice|15m:900000"
@@ -75,6 +81,7 @@ def test_different_parts_never_share_a_key() -> None:
         (b"cc.calls|7|sales|voice|live", b"\xff"),
         (b"cc.calls|7|sales|voice|live", wire.encode(SOME_PROGRESS)),
         (b"progress|cc.calls|7", wire.encode(Partial(("sales", "voice"), "live", 0, 0, []))),
+        (b"shown|sales|voice", wire.encode(SOME_PROGRESS)),
         (b"progress|cc.calls", wire.encode(SOME_PROGRESS)),
         (b"\xff|7|sales|voice|live", wire.encode(Partial(("sales", "voice"), "live", 0, 0, []))),
     ],

@@ -18,16 +18,23 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families
 
 from models import partials
-from models.book import Book, Clause
+from models.book import Book, Clause, Key
+from models.codec import decoder, encode
 from models.events import ContactEvent, Prefix
 from models.folding import default_rules, ruled
 from models.goals import Goals, Live
+from models.log import Line
 from models.merge import MergeState, QueueView
-from sinks.exposition import TextWriter
-from sinks.prometheus import MOST_ISSUES, OTHER, FloorCollector, FloorView, SourceView
+from models.partition import PartitionState
+from sinks import exposition
+from sinks.names import MOST_ISSUES, OTHER
+from sinks.prometheus import FloorCollector, FloorView, SourceView
+from sinks.ratchet import Highest
+from sinks.telemetry import MeasuredCollector, Telemetry
 from tests.unit.builders import (
     FOREVER,
     START_MS,
@@ -84,7 +91,7 @@ def floor(events: Iterable[ContactEvent] = DAY, prefix: Prefix = "call") -> Floo
 def page(view: FloorView, goals: Goals | Book[Goals] | None = None, now_ms: int = NOW_MS, site: str = "riga") -> str:
     book = goals if isinstance(goals, Book) else Book(lambda _: goals or Goals())
     collector = FloorCollector(lambda: view, lambda: now_ms, book, lambda _: site)
-    return TextWriter().page(collector.collect()).decode()
+    return exposition.page(collector.collect()).decode()
 
 
 def samples(text: str, **common: str) -> Samples:
@@ -261,7 +268,7 @@ def test_each_queue_has_goals_and_a_site_of_its_own() -> None:
     view = floor([*DAY, queued(1_000, "tech", c="t"), answered(1_015, c="t")])
     book = Book(lambda _: Goals(), (Clause({"threshold_s": 10}, "tech"),))
     collector = FloorCollector(lambda: view, lambda: NOW_MS, book, {"sales": "riga", "tech": "oslo"}.__getitem__)
-    text = TextWriter().page(collector.collect()).decode()
+    text = exposition.page(collector.collect()).decode()
     assert samples(text, **SALES)["cc_service_level_threshold_seconds"] == 20
     tech = samples(text, queue="tech", channel="voice", site="oslo")
     assert (tech["cc_service_level_threshold_seconds"], tech["cc_sl_v1_15m_ratio"]) == (10, 0)
@@ -436,3 +443,158 @@ def test_promtool_accepts_the_page() -> None:
     text = page(floor([*DAY, queued(0, ODD, c="o")]))
     ran = subprocess.run([promtool, "check", "metrics"], input=text.encode(), capture_output=True)
     assert (ran.returncode, ran.stderr.decode()) == (0, "")
+
+
+# ---------------------------------------------------------------- counters never fall
+
+
+class Floor:
+    """A worker's collector over the events that are told to it; the state of stage 1 and 2 goes on."""
+
+    def __init__(self, kept: dict[Key, Highest] | None = None) -> None:
+        self.state = PartitionState(decoder("call"), FOREVER)
+        self.merge = MergeState()
+        self.kept: dict[Key, Highest] = kept or {}
+        self.now_ms = NOW_MS
+        self.collector = FloorCollector(self.view, lambda: self.now_ms, Book(lambda _: Goals()), lambda _: "riga")
+
+    def view(self) -> FloorView:
+        return FloorView(tuple(self.merge.views()), (SOURCE,), recovering=False, fresh_ms=NOW_MS, kept=self.kept)
+
+    def tell(self, *events: ContactEvent) -> None:
+        first = self.state.offset + 1
+        self.state.fold([Line(first + n, encode("call", event)) for n, event in enumerate(events)])
+        for record in partials.flush(self.state):
+            self.merge.apply(("cc.calls", 0), record)
+
+    def page(self) -> str:
+        return exposition.page(self.collector.collect()).decode()
+
+    def found(self) -> Samples:
+        return samples(self.page(), **SALES)
+
+
+HANDLED = (queued(0), answered(12), ended(72))  # 60 s, within the edge of 60
+WRAPPED = wrapped(90)  # and 18 s of wrap-up: 78 s, no longer within it
+
+
+def owed(found: Samples) -> Samples:
+    return {name: n for name, n in found.items() if name.startswith("floorpulse_counter_debt")}
+
+
+def test_a_correction_lets_no_counter_fall_and_is_owed() -> None:
+    floor = Floor()
+    floor.tell(*HANDLED)
+    before = floor.found()
+    assert owed(before) == {}
+    floor.tell(WRAPPED)
+    after = floor.found()
+    assert after["cc_handle_seconds_bucket{le=60.0}"] == before["cc_handle_seconds_bucket{le=60.0}"] == 1
+    assert (after["cc_handle_seconds_count"], after["cc_handle_seconds_sum"]) == (1, 78)
+    assert owed(after) == {'floorpulse_counter_debt{series=cc_handle_seconds_bucket{le="60.0"}}': 1}
+
+
+def test_what_is_shown_is_to_be_kept_once() -> None:
+    floor = Floor()
+    floor.tell(*HANDLED)
+    floor.page()
+    [(key, values)] = floor.collector.unkept().items()
+    assert key == ("sales", "voice")
+    assert values["cc_contacts_offered_total"] == 1
+    assert values["cc_talk_seconds_total"] == values["cc_handle_seconds_sum"] == 60_000
+    floor.page()
+    assert floor.collector.unkept() == {}
+
+
+def test_the_next_owner_goes_on_from_what_was_kept() -> None:
+    """It never saw the total before the correction; and a queue of which nothing was kept is at its true value."""
+    first = Floor()
+    first.tell(*HANDLED)
+    first.page()
+    second = Floor(first.collector.unkept())
+    second.tell(*HANDLED, WRAPPED, queued(0, "tech", c="t"))
+    found = second.found()
+    assert found["cc_handle_seconds_bucket{le=60.0}"] == 1
+    assert owed(found) == {'floorpulse_counter_debt{series=cc_handle_seconds_bucket{le="60.0"}}': 1}
+    assert owed(samples(second.page(), queue="tech")) == {}
+
+
+def test_what_is_read_of_another_owner_lifts_a_queue_that_did_not_change() -> None:
+    floor = Floor()
+    floor.tell(*HANDLED)
+    floor.page()
+    floor.kept = {("sales", "voice"): {"cc_contacts_offered_total": 5}}
+    found = floor.found()
+    assert (found["cc_contacts_offered_total"], found["cc_contacts_answered_total"]) == (5, 1)
+    assert owed(found) == {"floorpulse_counter_debt{series=cc_contacts_offered_total}": 4}
+
+
+def test_an_issue_that_is_corrected_does_not_fall() -> None:
+    floor = Floor()
+    floor.tell(queued(0, issue="billing"), queued(1, issue="billing", c="other"))
+    floor.page()
+    floor.tell(classified(2, "order", "late"))
+    found = floor.found()
+    assert found["cc_issue_contacts_total{issue_type=billing,issue_reason=}"] == 2
+    assert list(owed(found).values()) == [1]
+
+
+def test_one_who_was_lost_and_comes_back_is_owed() -> None:
+    """Voice is lost after an hour; the answer at 3700 s comes after that was shown."""
+    floor = Floor()
+    floor.tell(queued(0))
+    floor.now_ms = ms(3_650)
+    assert floor.found()["cc_contacts_lost_total"] == 1
+    floor.tell(answered(3_700))
+    floor.now_ms = ms(3_750)
+    found = floor.found()
+    assert (found["cc_contacts_lost_total"], found["cc_contacts_answered_total"]) == (1, 1)
+    assert owed(found) == {"floorpulse_counter_debt{series=cc_contacts_lost_total}": 1}
+
+
+def test_a_queue_that_went_elsewhere_and_comes_back_goes_on_from_the_log_alone() -> None:
+    floor = Floor()
+    floor.tell(*HANDLED)
+    floor.page()
+    away, floor.merge = floor.merge, MergeState()
+    assert floor.found() == {}
+    floor.merge, floor.kept = away, {("sales", "voice"): {"cc_contacts_offered_total": 2}}
+    assert floor.found()["cc_contacts_offered_total"] == 2
+
+
+def test_lines_that_are_remembered_move_with_time_alone() -> None:
+    """At each moment the page is that of a collector that remembers nothing."""
+    floor = Floor()
+    floor.tell(
+        *DAY,
+        queued(1_150, c="k"), exited(1_190, "callback_accepted", c="k"), callback_requested(1_190, 1_300, c="k"),
+        ringing(1_195, c="c6"), queued(1_201, c="soon"),
+    )  # fmt: skip
+    moments = sorted({*range(1_190, 1_340), *range(2_100, 5_400, 61), *(1_200 + n / 60 for n in range(80))})
+    for at_s in moments:
+        floor.now_ms = ms(at_s)
+        view = floor.view()
+        assert samples(floor.page()) == samples(page(view, now_ms=floor.now_ms))
+
+
+def test_a_clock_that_goes_back_moves_the_figures_back() -> None:
+    floor = Floor()
+    floor.tell(*DAY)
+    now = floor.found()
+    floor.now_ms -= 500_000
+    assert floor.found()["cc_contacts_offered_15m"] < now["cc_contacts_offered_15m"]
+    assert floor.found()["cc_contacts_offered_total"] == now["cc_contacts_offered_total"]
+
+
+def test_the_page_in_open_metrics_says_the_same() -> None:
+    view = floor([*DAY, queued(0, ODD, issue='"quoted"', c="o")])
+    collector = FloorCollector(lambda: view, lambda: NOW_MS, Book(lambda _: Goals()), lambda _: "riga")
+    families = [*MeasuredCollector(collector).collect(), *Telemetry().registry.collect()]
+    plain, opened = (exposition.page(families, form).decode() for form in (exposition.PLAIN, exposition.OPEN_METRICS))
+    assert opened.endswith("\n# EOF\n")
+    read = openmetrics_families(opened)  # type: ignore[no-untyped-call]
+    values = {(s.name, frozenset(s.labels.items())): s.value for family in read for s in family.samples}
+    assert values == {
+        (s.name, frozenset(s.labels.items())): s.value for f in text_string_to_metric_families(plain) for s in f.samples
+    }
+    assert len(values) > 200

@@ -102,6 +102,27 @@ def full(file: Path) -> Settings:
     return load(written(file, FULL), {})
 
 
+@pytest.mark.parametrize(
+    ("clauses", "configured"),
+    [
+        ([{"queue": "sales"}], [("sales", "voice")]),
+        ([{"queue": "sales", "channel": "chat"}], [("sales", "chat")]),
+        ([{"queue": "sales"}, {"queue": "sales", "channel": "chat"}], [("sales", "chat")]),
+        (
+            [{"queue": "sales", "channel": "email"}, {"queue": "sales", "channel": "chat"}, {"queue": "tech"}],
+            [("sales", "email"), ("sales", "chat"), ("tech", "voice")],
+        ),
+        ([{"queue": "sales"}, {"queue": "sales", "hours": "08:00-18:00"}], [("sales", "voice")]),
+        ([{"queue": "*"}, {"queue": "sales-*"}, {"queue": "line ?"}, {"queue": "[ab]"}, {}], []),
+    ],
+)
+def test_queues_that_are_named_outright_are_there_from_the_start(
+    clauses: list[dict[str, object]], configured: list[tuple[str, str]]
+) -> None:
+    settings = Settings.model_validate({"queues": [{"goal": 0.9 - n / 10, **said} for n, said in enumerate(clauses)]})
+    assert settings.configured_queues() == tuple(configured)
+
+
 def test_defaults() -> None:
     settings = load(None, {})
     assert settings == Settings()

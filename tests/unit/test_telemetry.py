@@ -6,17 +6,16 @@ from importlib.metadata import version
 
 import pytest
 from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.core import Metric as Family
 from prometheus_client.parser import text_string_to_metric_families
-from prometheus_client.registry import Collector
 
-from sinks.exposition import TextWriter
+from sinks import exposition
+from sinks.exposition import AnyFamily, Source
 from sinks.telemetry import MeasuredCollector, Telemetry
 
 
-def samples(*collectors: Collector) -> dict[str, float]:
+def samples(*sources: Source) -> dict[str, float]:
     """Return a page's samples by name and labels: `name{topic=cc.calls}`."""
-    page = TextWriter().page(family for collector in collectors for family in collector.collect()).decode()
+    page = exposition.page(family for source in sources for family in source.collect()).decode()
     return {
         sample.name + (f"{{{','.join('='.join(pair) for pair in sample.labels.items())}}}" if sample.labels else ""): (
             sample.value
@@ -69,13 +68,13 @@ def test_a_recovery_lasts_until_figures_are_shown() -> None:
     assert 0 < recovery_s() != first_s
 
 
-class Floor(Collector):
+class Floor:
     """One family, or a fault after it."""
 
     def __init__(self, fault: Exception | None = None) -> None:
         self._fault = fault
 
-    def collect(self) -> Iterable[Family]:
+    def collect(self) -> Iterable[AnyFamily]:
         yield GaugeMetricFamily("cc_contacts_waiting", "Waiting", value=3)
         if self._fault:
             raise self._fault
