@@ -100,7 +100,7 @@ def _settings_table(prefix: str, fields: dict[str, Any]) -> str:
         (
             (
                 code(prefix + name),
-                code(json.dumps(field["default"])),
+                "none" if field["default"] is None else code(json.dumps(field["default"])),
                 allowed(field),
                 ", ".join(named[prefix + name]),
                 _cell(field["description"]),
@@ -152,4 +152,5 @@ def default_toml() -> str:
 
 
 def _assignments(fields: dict[str, Any]) -> str:
-    return "".join(f"{name} = {json.dumps(field['default'])}\n" for name, field in fields.items())
+    defaults = ((name, field["default"]) for name, field in fields.items() if field["default"] is not None)
+    return "".join(f"{name} = {json.dumps(default)}\n" for name, default in defaults)

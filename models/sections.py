@@ -2,15 +2,18 @@
 
 from collections.abc import Callable
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from models.calendars import holidays_of
 from models.errors import ConfigError
 from models.folding import WrapUp
 from models.goals import Formula, Live
 from models.local_time import span_of, spans_of, zone_of
+from models.settings_source import ContradictionError
+
+SHOWN_SECRET: Final = "**********"  # as pydantic prints one
 
 
 class Section(BaseModel):
@@ -45,7 +48,14 @@ def _moment(value: object) -> object:
     return value
 
 
+def _not_what_is_shown(secret: SecretStr) -> None:
+    if secret.get_secret_value() == SHOWN_SECRET:
+        raise ConfigError("this is what `floorpulse config show` prints in place of a secret")
+
+
 Name = Annotated[str, Field(min_length=1, max_length=128)]
+File = Annotated[str, Field(min_length=1, max_length=4_096)]
+Secret = Annotated[SecretStr, Field(min_length=1), said_in_words(_not_what_is_shown)]
 Zone = Annotated[str, said_in_words(zone_of), Field(examples=["Europe/Zurich"])]
 Span = Annotated[str, said_in_words(span_of), Field(examples=["08:00-18:00"])]
 Spans = Annotated[tuple[str, ...], said_in_words(spans_of), Field(examples=[["08:00-12:00", "13:00-17:00"]])]
@@ -65,6 +75,40 @@ class KafkaSettings(Section):
     """Partitions of every source topic and of the partials; fixed at a topic's birth."""
     replication: Annotated[int, Field(ge=1, le=9)] = 1
     """Copies of each partition that the brokers keep."""
+    tls: bool = False
+    """Whether connections are by TLS, with the brokers' certificates checked."""
+    tls_ca: File | None = None
+    """Certificates (PEM) of the authorities that are trusted, in place of the system's own."""
+    tls_cert: File | None = None
+    """Our own certificate (PEM), for brokers that ask for one."""
+    tls_key: File | None = None
+    """The key of `tls_cert` (PEM), where that file does not hold it."""
+    tls_key_password: Secret | None = None
+    """What `tls_key` is encrypted with."""
+    tls_check_hostname: bool = True
+    """Whether a broker's certificate must name the host that we connect to."""
+    sasl: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    """How we log in; without `tls` PLAIN sends the password as it is."""
+    username: Name | None = None
+    """Who logs in by `sasl`."""
+    password: Secret | None = None
+    """What `username` logs in with; better said in the environment than in a file."""
+
+    @model_validator(mode="after")
+    def _contradictions(self) -> Self:
+        """Refuse what would be passed over in silence: half a login, or half of TLS."""
+        for key in ("tls_ca", "tls_cert", "tls_key", "tls_key_password"):
+            if getattr(self, key) is not None and not self.tls:
+                raise ContradictionError(f"kafka.{key}", "is said, but not that connections are by TLS (tls)", self.tls)
+        if not self.tls and not self.tls_check_hostname:
+            raise ContradictionError("kafka.tls_check_hostname", "is said, but not tls", self.tls)
+        if self.tls_cert is None and (self.tls_key or self.tls_key_password):
+            raise ContradictionError("kafka.tls_cert", "missing, though its key is said", None)
+        for key in ("username", "password"):
+            if (getattr(self, key) is None) != (self.sasl is None):
+                what = "missing, though sasl is said" if self.sasl else "is said, but not how to log in (sasl)"
+                raise ContradictionError(f"kafka.{key}", what, self.sasl)
+        return self
 
 
 class ServiceLevelSettings(Section):

@@ -57,9 +57,8 @@ def overlay(tree: dict[str, Any], env: Mapping[str, str], root: type[BaseModel])
     for name in sorted(set(env) - set(known) - _OF_OTHERS):
         if name.startswith(PREFIX):
             [closest] = difflib.get_close_matches(name, known, n=1, cutoff=0)
-            raise ConfigError(
-                f"environment: {name}: unknown variable, the closest known: {closest} (got {env[name]!r})"
-            )
+            got = _got(env[name], _is_secret(root, known[closest]))
+            raise ConfigError(f"environment: {name}: unknown variable, the closest known: {closest} {got}")
     said: dict[Where, str] = {}
     for name, where in known.items():
         if env.get(name):
@@ -87,7 +86,24 @@ def in_words(error: ValidationError, source: str, said: Mapping[Where, str], roo
     what = fault["msg"] if cause is None else str(cause)
     if fault["type"] == "extra_forbidden":
         what = f"unknown key, known: {', '.join(_section(root, where).model_fields)}"
-    return ConfigError(f"{said.get(where, source)}: {_key(where)}: {what} (got {fault['input']!r})")
+    return ConfigError(
+        f"{said.get(where, source)}: {_key(where)}: {what} {_got(fault['input'], _is_secret(root, where))}"
+    )
+
+
+def _got(value: object, secret: bool) -> str:
+    """Say what was found, but no secret, nor what may be one under a misspelt key."""
+    return "(got a value that is not shown)" if secret else f"(got {value!r})"
+
+
+def _is_secret(root: type[BaseModel], where: Where) -> bool:
+    """Tell whether a key of a section, or the known one that an unknown one is closest to, is a secret."""
+    field = root.model_fields.get(str(where[0]))
+    section = field and field.annotation
+    if len(where) != 2 or not (isinstance(section, type) and issubclass(section, BaseModel)):
+        return False
+    closest = difflib.get_close_matches(str(where[1]), section.model_fields, n=1)
+    return any("SecretStr" in str(section.model_fields[name].annotation) for name in closest)
 
 
 def _key(where: Where) -> str:

@@ -21,12 +21,14 @@ from faust.sensors.monitor import Monitor
 from faust.types.tuples import TP
 
 from models.errors import ConfigError
+from models.sections import KafkaSettings
 from models.settings import Settings
 from sinks.prometheus import FloorCollector
 from sinks.telemetry import Telemetry
 from streams import agents, topics, web
 from streams.driver import BatchTransport, Bounds
 from streams.fold_stage import FoldStage
+from streams.kafka_clients import addresses, tls_context
 from streams.membership import instance_name
 from streams.merge_stage import MergeStage
 from streams.metrics_page import MetricsPage
@@ -243,7 +245,8 @@ def _faust_app(settings: Settings, name: str) -> WorkerApp:
     kafka = settings.kafka
     app: WorkerApp = WorkerApp(
         settings.app,
-        broker=[f"kafka://{address}" for address in kafka.bootstrap.split(",")],
+        broker=[f"kafka://{address}" for address in addresses(kafka)],
+        broker_credentials=_credentials(kafka),
         store="memory://",
         datadir=Path(gettempdir()) / f"floorpulse-{os.getuid()}",
         topic_partitions=kafka.partitions,
@@ -267,6 +270,19 @@ def _faust_app(settings: Settings, name: str) -> WorkerApp:
         Monitor=_QuietMonitor,
     )
     return app
+
+
+def _credentials(kafka: KafkaSettings) -> Any:
+    """Return how Faust's clients log in: by TLS alone, by SASL over it or without it, or not at all."""
+    context = tls_context(kafka)
+    if kafka.sasl is None or kafka.password is None:
+        return context
+    return faust.SASLCredentials(
+        username=kafka.username,
+        password=kafka.password.get_secret_value(),
+        mechanism=kafka.sasl,
+        ssl_context=context,
+    )
 
 
 class _Every:

@@ -118,6 +118,8 @@ def run_demo(
     console = Console()
     with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as stack:
         if embedded:
+            if settings.kafka.tls or settings.kafka.sasl:
+                raise ConfigError("kafka.tls, kafka.sasl: not with the embedded broker; give your own with --bootstrap")
             bootstrap = stack.enter_context(EmbeddedBroker()).bootstrap
             settings = settings.model_copy(update={"kafka": settings.kafka.model_copy(update={"bootstrap": bootstrap})})
         bootstrap = settings.kafka.bootstrap
@@ -129,7 +131,7 @@ def run_demo(
         stop = threading.Event()
         with _undisturbed():
             # Not idempotent on the embedded broker: it cannot be; copies would do no harm.
-            feeder = _Feeder(Feeder(bootstrap, idempotent=not embedded), shown.events(settings, stop), stop)
+            feeder = _Feeder(Feeder(settings.kafka, idempotent=not embedded), shown.events(settings, stop), stop)
             stack.callback(feeder.end)
             feeder.start()
         with console.status("the worker joins its group, some ten seconds"):

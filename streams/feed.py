@@ -12,8 +12,10 @@ from kafka.errors import KafkaError
 from models.codec import encode
 from models.errors import FloorpulseError
 from models.events import ContactEvent, Prefix
+from models.sections import KafkaSettings
 from streams.floor import Sent
-from streams.topics import CONNECT_S, SOURCES
+from streams.kafka_clients import connected
+from streams.topics import SOURCES
 
 _TOPICS: Final[dict[Prefix, str]] = {prefix: topic for topic, prefix in SOURCES.items()}
 _UNSENT: Final = 20_000  # events that the producer may hold: it sets no limit of its own
@@ -26,24 +28,24 @@ class Feeder:
     Raises `FloorpulseError` where an event could not be delivered within 30 s: at a later event, or at the end.
     """
 
-    def __init__(self, bootstrap: str, *, idempotent: bool = True) -> None:
-        """Connect; with `idempotent` the broker drops what is sent again after a fault, where it can."""
-        self._bootstrap = bootstrap
+    def __init__(self, kafka: KafkaSettings, *, idempotent: bool = True) -> None:
+        """Connect; with `idempotent` the broker drops what is sent again after a fault, where it can.
+
+        Raises `ConfigError` where no broker lets us in.
+        """
+        self._bootstrap = kafka.bootstrap
         self._sent = 0
         self._error: BaseException | None = None
         # True is the default, and left out: said in so many words it fails on brokers that cannot.
         settings: dict[str, Any] = {} if idempotent else {"enable_idempotence": False}
-        try:
-            self._producer = KafkaProducer(
-                bootstrap_servers=bootstrap.split(","),
-                linger_ms=20,
-                bootstrap_timeout_ms=1_000 * CONNECT_S,
-                request_timeout_ms=10_000,
-                delivery_timeout_ms=1_000 * _DELIVERY_S,
-                **settings,
-            )
-        except KafkaError as error:
-            raise self._failed(error) from None
+        self._producer = connected(
+            kafka,
+            KafkaProducer,
+            linger_ms=20,
+            request_timeout_ms=10_000,
+            delivery_timeout_ms=1_000 * _DELIVERY_S,
+            **settings,
+        )
 
     def send(self, prefix: Prefix, event: ContactEvent) -> None:
         """Hand an event to the producer, which sends it in the background."""

@@ -28,7 +28,7 @@ def instance_name(instance: str | None, web_port: int) -> str:
 
 def leave(settings: Settings, instance: str) -> None:
     """Tell the group that a worker that was stopped will not come back. Raises `ConfigError` where it is no member."""
-    with admin(settings.kafka.bootstrap) as client:
+    with admin(settings.kafka) as client:
         members = [MemberToRemove(group_instance_id=instance, reason="floorpulse worker --leave")]
         try:
             [found] = client.remove_group_members(settings.app, members).values()

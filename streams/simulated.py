@@ -119,7 +119,7 @@ def run_simulation(plan: Plan, settings: Settings, out: str | None, truth: Path 
             stack.callback(lines.close)
         else:
             topics.check(settings)
-            target = feeder = Feeder(settings.kafka.bootstrap)
+            target = feeder = Feeder(settings.kafka)
             stack.callback(feeder.close)
             errors.print(f"floorpulse: {_in_words(plan, settings.kafka.bootstrap)}", soft_wrap=True)
         simulation = plan.simulation(settings)

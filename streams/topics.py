@@ -4,7 +4,6 @@ Source topics carry the broker's append time, so that "in the future" and retent
 Partition counts are fixed at birth: a key's place must never change. `ensure` makes what is missing and changes nothing.
 """
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +14,9 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from models.errors import ConfigError
 from models.events import Prefix
+from models.sections import KafkaSettings
 from models.settings import Settings
+from streams.kafka_clients import connected
 
 CALLS: Final = "cc.calls"
 CHATS: Final = "cc.chats"
@@ -25,9 +26,6 @@ DEAD_LETTERS: Final = "cc.dead_letters"
 LATE: Final = "cc.late"
 SNAPSHOTS: Final = "snapshots"
 SESSION_S: Final = 10  # a worker that is silent for so long has lost its partitions
-CONNECT_S: Final = 5
-_ADDRESS: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:,\[\]]+):[0-9]{1,5}")
-_ALLOWED: Final = "HOST:PORT[,HOST:PORT…]"
 _DAY_MS: Final = 86_400_000
 
 
@@ -63,31 +61,20 @@ def wanted(settings: Settings) -> list[Topic]:
 
 
 @contextmanager
-def admin(bootstrap: str) -> Iterator[KafkaAdminClient]:
-    """Connect to the brokers; raises `ConfigError` where none answers."""
-    addresses = bootstrap.split(",")
-    for address in addresses:
-        if not _ADDRESS.fullmatch(address) or not 0 < int(address.rpartition(":")[2]) < 65_536:
-            raise ConfigError(f"kafka.bootstrap: {address!r} is no address, allowed: {_ALLOWED}")
-    try:
-        client = KafkaAdminClient(
-            bootstrap_servers=addresses, client_id="floorpulse", bootstrap_timeout_ms=1_000 * CONNECT_S
-        )
-    except (KafkaError, ValueError, OSError):
-        raise ConfigError(
-            f"kafka.bootstrap: no Kafka broker answered at {bootstrap} within {CONNECT_S} s, allowed: {_ALLOWED}"
-        ) from None
+def admin(kafka: KafkaSettings) -> Iterator[KafkaAdminClient]:
+    """Connect to the brokers; raises `ConfigError` where none lets us in."""
+    client = connected(kafka, KafkaAdminClient, client_id="floorpulse")
     try:
         yield client
     except KafkaError as error:
-        raise ConfigError(f"kafka {bootstrap}: {type(error).__name__}: {error}") from None
+        raise ConfigError(f"kafka {kafka.bootstrap}: {type(error).__name__}: {error}") from None
     finally:
         client.close()
 
 
 def ensure(settings: Settings) -> list[str]:
     """Make the topics that are missing; return their names. Raises `ConfigError` where one is there and wrong."""
-    with admin(settings.kafka.bootstrap) as client:
+    with admin(settings.kafka) as client:
         missing = _missing(client, settings)
         for topic in missing:
             spec = {
@@ -107,7 +94,7 @@ def check(settings: Settings) -> dict[str, str]:
 
     Raises `ConfigError` unless all topics are there with the right number of partitions.
     """
-    with admin(settings.kafka.bootstrap) as client:
+    with admin(settings.kafka) as client:
         missing = _missing(client, settings)
         ids = {} if missing else ids_of(client, [topic.name for topic in wanted(settings)])
     if missing:

@@ -25,6 +25,7 @@ import sys
 import tempfile
 import time
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 from xml.etree import ElementTree
@@ -49,9 +50,10 @@ JAVA_OPTIONS = (
 SETTINGS = """\
 process.roles=broker,controller
 node.id=1
-listeners=PLAINTEXT://{host}:{port},PROXIED://{host}:{proxied_port},CONTROLLER://{host}:{controller_port}
-advertised.listeners=PLAINTEXT://{host}:{port},PROXIED://{host}:{proxy_port}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners={clients},PROXIED://{host}:{proxied_port},CONTROLLER://{host}:{controller_port}
+advertised.listeners={clients},PROXIED://{host}:{proxy_port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL,\
+PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT
 controller.listener.names=CONTROLLER
 controller.quorum.voters=1@{host}:{controller_port}
 log.dirs={log_dir}
@@ -70,8 +72,24 @@ share.coordinator.state.topic.num.partitions=4
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 """
-"""`controller.quorum.voters` rather than the newer bootstrap servers: kept data then accept another controller port.
+"""`clients` are the listeners in the sight of ordinary clients, each at its own address.
+`controller.quorum.voters` rather than the newer bootstrap servers: kept data then accept another controller port.
 The session of 4 s instead of 9 s is what a start after a kill waits for.
+"""
+
+SECURED_SETTINGS = """\
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
+ssl.keystore.type=PEM
+ssl.keystore.location={keystore}
+ssl.truststore.type=PEM
+ssl.truststore.location={authority}
+listener.name.ssl.ssl.client.auth=required
+"""
+LOGINS = """\
+listener.name.{listener}.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.{listener}.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.{listener}.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \
+user_{user}="{password}";
 """
 
 DIE_WITH_PARENT = """\
@@ -86,6 +104,16 @@ os.execv(sys.argv[2], sys.argv[2:])
 A process in between rather than `preexec_fn`, which may deadlock, and warns from Python 3.12 on, once the test
 process has threads; Kafka clients have them.
 """
+
+
+@dataclass(frozen=True)
+class Secured:
+    """What a secured broker has: its certificate and key, whom it trusts, and one login, known to PLAIN and SCRAM alike."""
+
+    keystore: Path
+    authority: Path
+    user: str
+    password: str
 
 
 class BrokerError(RuntimeError):
@@ -175,14 +203,18 @@ class KafkaBroker:
     The folder gets `server.properties`, `broker.log` and `logs/` (the topics); data already there are kept.
     A second listener, on `proxied_port`, sends its clients to `proxy_port`, where a test may put a proxy
     (tests/integration/proxy.py); nothing else listens there.
+    A `secured` broker has three more, the `secured_ports` of SASL_PLAINTEXT, SASL_SSL and SSL, the last of which asks for a
+    certificate. Its first port stays open to all: tests look through it at what came in through the others.
     `with KafkaBroker(folder) as broker:` starts and stops it. The broker is killed when this process ends in any
     way, and when the thread that started it ends: start it from the main thread.
     """
 
-    def __init__(self, directory: Path, port: int | None = None) -> None:
+    def __init__(self, directory: Path, port: int | None = None, secured: Secured | None = None) -> None:
         self.directory = directory.absolute()
         self.port = _free_port() if port is None else port
         self.proxied_port, self.proxy_port = _free_port(), _free_port()
+        self.secured_ports = {name: _free_port() for name in ("SASL_PLAINTEXT", "SASL_SSL", "SSL") if secured}
+        self._secured = secured
         self.log = self.directory / "broker.log"
         self._log_dir = self.directory / "logs"
         self._settings = self.directory / "server.properties"
@@ -285,20 +317,28 @@ class KafkaBroker:
                     raise BrokerError(f"another broker uses {self.directory}: stop it, or choose another") from None
 
     def _write_settings(self) -> None:
+        ports = {"PLAINTEXT": self.port, **self.secured_ports}
         text = SETTINGS.format(
             host=HOST,
-            port=self.port,
+            clients=",".join(f"{name}://{HOST}:{port}" for name, port in ports.items()),
             proxied_port=self.proxied_port,
             proxy_port=self.proxy_port,
             controller_port=_free_port(),
             log_dir=self._log_dir,
         )
+        if secured := self._secured:
+            text += SECURED_SETTINGS.format(keystore=secured.keystore, authority=secured.authority)
+            for listener in ("sasl_plaintext", "sasl_ssl"):
+                text += LOGINS.format(listener=listener, user=secured.user, password=secured.password)
         self._settings.write_text(text)
 
     def _format(self, libs: Path) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         # One word with its value: a cluster id may begin with a dash.
-        arguments = ("format", f"--cluster-id={cluster}", "--config", str(self._settings))
+        arguments = ["format", f"--cluster-id={cluster}", "--config", str(self._settings)]
+        if secured := self._secured:
+            for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512"):
+                arguments += ["--add-scram", f"{mechanism}=[name={secured.user},password={secured.password}]"]
         with self._java(libs, "kafka.tools.StorageTool", *arguments) as process:
             try:
                 status = process.wait(START_TIMEOUT_S)

@@ -181,7 +181,7 @@ def test_settings_exist() -> None:
 
 def test_settings_files_can_be_read_and_the_one_with_all_defaults_is_the_defaults() -> None:
     read = [Settings.model_validate(tomllib.loads(toml.code)) for toml in blocks("toml")]
-    assert len(read) == 2
+    assert len(read) == 3
     assert read[-1] == Settings()
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 import orjson
 import tomli_w
+from pydantic import SecretStr
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
@@ -49,5 +50,8 @@ def check(file: Path) -> None:
 @SETTINGS
 @BOOTSTRAP
 def show(settings_file: Path | None, bootstrap: str | None) -> None:
-    """Print the settings in force as TOML: the defaults, the file over them, the environment over both."""
-    click.echo(tomli_w.dumps(load_settings(settings_file, bootstrap).model_dump(exclude_none=True)), nl=False)
+    """Print the settings in force as TOML: the defaults, the file over them, the environment over both; no secrets."""
+    tree = load_settings(settings_file, bootstrap).model_dump(exclude_none=True)
+    kafka = tree["kafka"]
+    tree["kafka"] = {key: str(value) if isinstance(value, SecretStr) else value for key, value in kafka.items()}
+    click.echo(tomli_w.dumps(tree), nl=False)

@@ -5,6 +5,7 @@ First the names, with parameters and whether they are coroutines; then, where it
 
 import asyncio
 import inspect
+import ssl
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import version
@@ -28,7 +29,9 @@ from faust.tables import recovery
 from faust.transport import consumer as stock_consumer
 from faust.transport.drivers import aiokafka as stock
 from faust.types.tuples import TP, ConsumerMessage
+from pydantic import SecretStr
 
+from models.sections import KafkaSettings
 from models.settings import Settings
 from streams.app import WorkerApp, _faust_app, _QuietMonitor
 from streams.driver import BatchConsumer, BatchTransport, Bounds
@@ -451,3 +454,18 @@ def test_a_service_that_crashes_tells_its_parents(monkeypatch: pytest.MonkeyPatc
 
     asyncio.run(run())
     assert [str(reason) for reason in said] == ["gone"]
+
+
+def test_faust_hands_a_login_to_aiokafka_as_we_mean_it() -> None:
+    kafka = KafkaSettings(tls=True, sasl="SCRAM-SHA-512", username="floor", password=SecretStr("sesame"))
+    app = _faust_app(Settings(kafka=kafka), "worker")
+    login = dict(app.producer._settings_auth())
+    assert isinstance(login.pop("ssl_context"), ssl.SSLContext)
+    assert login == {
+        "security_protocol": "SASL_SSL",
+        "sasl_mechanism": "SCRAM-SHA-512",
+        "sasl_plain_username": "floor",
+        "sasl_plain_password": "sesame",
+    }
+    by_certificate = _faust_app(Settings(kafka=KafkaSettings(tls=True)), "worker").producer._settings_auth()
+    assert (by_certificate["security_protocol"], type(by_certificate["ssl_context"])) == ("SSL", ssl.SSLContext)

@@ -54,17 +54,20 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "streams", *arguments]
 
 
-def environment() -> dict[str, str]:
-    """Return the environment of a worker: ours without the address of another broker."""
-    return {name: value for name, value in os.environ.items() if name != "FLOORPULSE_BOOTSTRAP"}
+def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment of a worker: ours without the address of another broker, and more."""
+    ours = {name: value for name, value in os.environ.items() if name != "FLOORPULSE_BOOTSTRAP"}
+    return {**ours, **(more or {})}
 
 
-def run(*arguments: str, timeout_s: float = 30.0) -> subprocess.CompletedProcess[str]:
+def run(
+    *arguments: str, timeout_s: float = 30.0, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run the `floorpulse` command until it ends, by force after `timeout_s`."""
     return subprocess.run(
         command(*arguments),
         cwd=ROOT,
-        env=environment(),
+        env=environment(env),
         capture_output=True,
         text=True,
         timeout=timeout_s,
@@ -193,6 +196,7 @@ class Worker:
     log: Path
     port: int = field(default_factory=free_port)
     options: Sequence[str] = ()
+    env: Mapping[str, str] | None = None
     process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -210,7 +214,7 @@ class Worker:
             self.process = subprocess.Popen(
                 command("worker", *where, *self.options),
                 cwd=ROOT,
-                env=environment(),
+                env=environment(self.env),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -95,7 +95,7 @@ def test_a_web_port_in_use() -> None:
     [
         (
             "[kafka]\npartitons = 8\n",
-            "kafka.partitons: unknown key, known: bootstrap, partitions, replication (got 8)",
+            "kafka.partitons: unknown key, known: bootstrap, partitions, replication, tls, ",
         ),
         (
             "lateness = 6\n",

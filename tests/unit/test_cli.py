@@ -41,6 +41,18 @@ def test_the_settings_in_force_are_shown_as_a_settings_file(tmp_path: Path) -> N
     assert Settings.model_validate(tomllib.loads(run("config", "show").stdout)) == Settings()
 
 
+def test_secrets_are_not_shown(tmp_path: Path) -> None:
+    env = {"SASL": "PLAIN", "USERNAME": "floor", "PASSWORD": "sesame"}
+    shown = run("config", "show", **{f"FLOORPULSE_KAFKA__{name}": value for name, value in env.items()})
+    assert (shown.exit_code, tomllib.loads(shown.stdout)["kafka"]["password"]) == (0, "**********")
+    assert "sesame" not in shown.output
+    file = tmp_path / "settings.toml"
+    file.write_text(shown.stdout)
+    again = run("config", "check", str(file))
+    assert again.exit_code == 2
+    assert "kafka.password: this is what `floorpulse config show` prints in place of a secret" in again.stderr
+
+
 def test_clauses_groups_and_calendars_are_shown_as_a_settings_file(tmp_path: Path) -> None:
     file, again = tmp_path / "settings.toml", tmp_path / "again.toml"
     file.write_text("""

@@ -32,6 +32,15 @@ day_starts = "06:00"
 bootstrap = "file:1,file:2"
 partitions = 16
 replication = 3
+tls = true
+tls_ca = "ca.pem"
+tls_cert = "worker.pem"
+tls_key = "worker.key"
+tls_key_password = "key-secret"
+tls_check_hostname = false
+sasl = "SCRAM-SHA-512"
+username = "floor"
+password = "secret"
 [service_level]
 threshold_s = 30
 short_abandon_s = 0
@@ -132,6 +141,33 @@ def test_defaults() -> None:
     assert settings.goals().of(("any", "email"), 0) == Goals(20, 5, "sl_v2", "negative", 0.8, 60, 900, None)
     assert settings.fold("call") == FoldSettings(channel="voice", lateness_ms=21_600_000, skew_ms=600_000)
     assert settings.fold("chat") == FoldSettings(channel="chat", lateness_ms=172_800_000, skew_ms=600_000)
+
+
+@pytest.mark.parametrize(
+    ("text", "env", "words"),
+    [
+        ('[kafka]\npasword = "sesame"\n', {}, "kafka.pasword: unknown key, known: "),
+        ("[kafka]\npassword = 4711\n", {}, "kafka.password: Input should be a valid string"),
+        ("", {"FLOORPULSE_KAFKA__PASSWRD": "sesame"}, "the closest known: FLOORPULSE_KAFKA__PASSWORD"),
+        ('[kafka]\npassword = "sesame"\n', {}, "kafka.password: is said, but not how to log in (sasl)"),
+        ("", {"FLOORPULSE_KAFKA__TLS_KEY_PASSWORD": "sesame"}, "kafka.tls_key_password: is said, but not that "),
+    ],
+)
+def test_a_secret_is_in_no_message(file: Path, text: str, env: dict[str, str], words: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load(written(file, text), env)
+    assert words in str(refused.value)
+    assert "sesame" not in str(refused.value)
+    assert "4711" not in str(refused.value)
+
+
+def test_a_login_from_the_environment() -> None:
+    env = {"SASL": "SCRAM-SHA-256", "USERNAME": "floor", "PASSWORD": "sesame", "TLS": "true"}
+    settings = load(None, {f"FLOORPULSE_KAFKA__{name}": value for name, value in env.items()})
+    assert (settings.kafka.sasl, settings.kafka.username, settings.kafka.tls) == ("SCRAM-SHA-256", "floor", True)
+    assert settings.kafka.password is not None
+    assert settings.kafka.password.get_secret_value() == "sesame"
+    assert "sesame" not in repr(settings)
 
 
 def test_a_file_with_everything(file: Path) -> None:
