@@ -40,7 +40,7 @@ native: .venv/ready ## compile the fold: a third more events a second; needs a C
 interpreted: .venv/ready ## run the sources again, after `make native`
 	$(BIN)/python -m deploy.native --remove
 
-bench: .venv/ready ## events per second of decode, fold and worker, bytes per contact
+bench: .venv/ready ## events per second of decode, fold and replay, bytes per contact; docs/benchmarks.md has the long ones
 	$(BIN)/python -m bench
 
 kafka: .venv/ready ## run a real Apache Kafka on 127.0.0.1:9092 until Ctrl-C
