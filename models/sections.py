@@ -150,6 +150,8 @@ class LimitSettings(Section):
 
     queues: Annotated[int, Field(ge=1, le=100_000)] = 1_000
     """Queues and channels shown under their own name, the busiest first; the others are shown together as `_other`."""
+    dead_letters: Share = 0.5
+    """A worker stops where more than this share of a partition's newest records, some thousands, are no events."""
 
 
 class QueueSettings(Section):

@@ -97,7 +97,14 @@ class Worker:
         self.telemetry = Telemetry()
         self.folding = {
             topic: FoldStage(
-                topic, settings.fold(prefix), snapshots, self._produce, self._left, partitions, self.telemetry
+                topic,
+                settings.fold(prefix),
+                snapshots,
+                self._produce,
+                self._left,
+                partitions,
+                self.telemetry,
+                settings.limits.dead_letters,
             )
             for topic, prefix in topics.SOURCES.items()
         }

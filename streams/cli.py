@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from models.errors import ConfigError, FloorpulseError
-from streams.commands import broker, recordings, reference, simulation
+from streams.commands import broker, letters, recordings, reference, simulation
 from streams.compiled import refuse_stale
 
 
@@ -42,6 +42,8 @@ for _command in (
     broker.worker,
     broker.demo,
     simulation.simulate,
+    letters.deadletters,
+    letters.late,
     recordings.replay,
     recordings.explain,
     reference.metrics,

@@ -24,6 +24,7 @@ from models.partials import Progress, encode, partial, partial_key, progress_key
 from models.partition import PartitionState
 from sinks.prometheus import SourceView
 from sinks.telemetry import Telemetry
+from streams.letter_limit import LetterLimit
 from streams.outbox import Row, Rows
 from streams.snapshots import Ownership, Snapshots
 from streams.topics import DEAD_LETTERS, LATE, PARTIALS, SOURCES
@@ -47,6 +48,7 @@ class Owned:
 
     state: PartitionState
     owner: Ownership
+    limit: LetterLimit
     in_flight: set[tuple[Key, str]] = field(default_factory=set)
     letters: list[asyncio.Task[None]] = field(default_factory=list)  # refused records on their way
     flushing: asyncio.Task[None] | None = None
@@ -72,8 +74,11 @@ class FoldStage:
         left: Left,
         partitions: int,
         telemetry: Telemetry,
+        most_letters: float,
     ) -> None:
+        """Take the fold settings of a topic, and the share of its newest records that may be dead letters."""
         self.topic = topic
+        self._most_letters = most_letters
         self.owned: dict[int, Owned] = {}
         self.active = False  # between a revocation and the next assignment nothing is folded or sent
         self.settings = settings
@@ -95,7 +100,8 @@ class FoldStage:
         state = held.state if held else self._restore(partition)
         self._check_log(partition, state, start, end)
         owner = await self._snapshots.claim(self.topic, partition)
-        owned = Owned(state, owner, saved_at=time.monotonic(), saved_offset=state.offset)
+        limit = held.limit if held else LetterLimit(self._most_letters)
+        owned = Owned(state, owner, limit, saved_at=time.monotonic(), saved_offset=state.offset)
         if held:
             owned.saved_offset = held.saved_offset
             state.unsent |= held.in_flight
@@ -156,14 +162,24 @@ class FoldStage:
         if owned is None or not self.active:
             return
         self._check_place(partition, records)
-        state = owned.state
+        state, refused = owned.state, owned.state.counts.invalid
         with self._telemetry.fold.labels(self.topic).time():
             state.fold(records)
         owned.appended_ms = records[-1].timestamp
         self._folded_at = time.monotonic()
+        if share := owned.limit.exceeded(len(records), state.counts.invalid - refused):
+            raise self._too_many_letters(partition, state, share)
         if state.letters:
             letters, state.letters = state.letters, []
             owned.letters.append(asyncio.ensure_future(self._send_letters(partition, letters, records)))
+
+    def _too_many_letters(self, partition: int, state: PartitionState, share: float) -> ConfigError:
+        refused = (f" ({one.reason[:REASON_CHARACTERS]})" for one in state.letters if one.code != "late")
+        return ConfigError(
+            f"{self.topic}[{partition}] up to offset {state.offset}: {share:.0%} of the newest records are no events"
+            f"{next(refused, '')}, allowed: {self._most_letters:.0%} (limits.dead_letters); "
+            "mend the source, or allow more to go on past them"
+        )
 
     def _check_place(self, partition: int, records: Sequence[Any]) -> None:
         """Look at one event in a thousand: keys that were placed otherwise would tear contacts apart."""

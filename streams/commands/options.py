@@ -3,7 +3,7 @@
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -29,6 +29,11 @@ SCENARIO = click.option(
     default="steady",
     show_default=True,
     help="What happens: " + "; ".join(f"{name}, {scenario.help}" for name, scenario in SCENARIOS.items()) + ".",
+)
+
+INTERVALS_MIN: Final = {"15m": 15, "30m": 30, "1h": 60, "1d": 1_440}
+INTERVAL = click.option(
+    "--interval", type=click.Choice(list(INTERVALS_MIN)), default="15m", show_default=True, help="Length of a row."
 )
 
 

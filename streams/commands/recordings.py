@@ -2,14 +2,11 @@
 
 import sys
 from pathlib import Path
-from typing import Final
 
 import click
 
 from models.errors import ConfigError
-from streams.commands.options import SETTINGS, Moment, load_settings
-
-INTERVALS_MIN: Final = {"15m": 15, "30m": 30, "1h": 60, "1d": 1_440}
+from streams.commands.options import INTERVAL, INTERVALS_MIN, SETTINGS, Moment, load_settings
 
 
 @click.command()
@@ -17,9 +14,7 @@ INTERVALS_MIN: Final = {"15m": 15, "30m": 30, "1h": 60, "1d": 1_440}
 @SETTINGS
 @click.option("--from", "from_ms", type=Moment(), help="Report intervals from this one on.")
 @click.option("--to", "to_ms", type=Moment(), help="Report intervals before this one.")
-@click.option(
-    "--interval", type=click.Choice(list(INTERVALS_MIN)), default="15m", show_default=True, help="Length of a row."
-)
+@INTERVAL
 @click.option("--as-of", "as_of_ms", type=Moment(), help="As it was known then: later events are passed over.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object: rows by interval, totals, quality.")
 @click.option(

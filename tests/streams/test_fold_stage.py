@@ -99,7 +99,7 @@ class Floor:
 
     def new_stage(self) -> FoldStage:
         shelf, outbox = cast(Snapshots, self.shelf), self.outbox
-        return FoldStage(CALLS, self.settings, shelf, outbox.produce, lambda *_: 0, 8, Telemetry())
+        return FoldStage(CALLS, self.settings, shelf, outbox.produce, lambda *_: 0, 8, Telemetry(), 0.5)
 
     async def take(self) -> int:
         position = await self.stage.take(PARTITION, 0, self.end)
@@ -111,9 +111,9 @@ class Floor:
         lines = records(events, first=state.offset + 1)
         self.stage.fold(PARTITION, [Record(line.offset, line.value) for line in lines])
 
-    def fold_garbage(self) -> None:
-        offset = self.stage.owned[PARTITION].state.offset + 1
-        self.stage.fold(PARTITION, [Record(offset, b"garbage")])
+    def fold_garbage(self, count: int = 1) -> None:
+        first = self.stage.owned[PARTITION].state.offset + 1
+        self.stage.fold(PARTITION, [Record(first + n, b"garbage") for n in range(count)])
 
     async def tick(self, *, save: bool = False) -> None:
         """Let the stage do what is due, and what it started go on as far as it can."""
@@ -296,6 +296,18 @@ def test_a_snapshot_waits_for_letters_also_for_those_of_before_a_rebalance() -> 
         on.outbox.open.set()
         await on.tick()
         assert [manifest.offset for manifest, _ in on.shelf.saved] == [0]
+
+    floor(test)
+
+
+def test_a_topic_full_of_garbage_stops_the_worker_before_it_is_all_letters() -> None:
+    async def test(on: Floor) -> None:
+        await on.take()
+        with pytest.raises(
+            ConfigError, match=r"100% of the newest records are no events \(not JSON: .*\), allowed: 50%"
+        ):
+            on.fold_garbage(1_000)
+        assert on.outbox.sent == []
 
     floor(test)
 
