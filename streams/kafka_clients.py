@@ -1,6 +1,6 @@
 """How each Kafka client reaches the brokers: addresses, TLS and login from the settings.
 
-kafka-python's admin, producer and consumer take `client_options`; Faust takes `tls_context` and the login (streams/app.py).
+kafka-python's clients and aiokafka's consumer take `client_options`; Faust takes `tls_context` and the login (streams/app.py).
 Clients say little of why they cannot connect, and try again for ever: `connected` ends that in words, after a bounded time.
 """
 
@@ -65,7 +65,7 @@ def _unreadable(key: str, file: str | None, allowed: str, error: OSError) -> Con
 
 
 def client_options(kafka: KafkaSettings) -> dict[str, Any]:
-    """Return the arguments by which a client of kafka-python connects. Raises `ConfigError`."""
+    """Return the arguments by which a client of kafka-python or aiokafka connects. Raises `ConfigError`."""
     return {"bootstrap_servers": addresses(kafka), **_security(kafka)}
 
 

@@ -16,6 +16,7 @@ from rich.progress import Progress
 
 from models.errors import ConfigError, FloorpulseError
 from models.settings import Settings
+from streams.kafka_clients import client_options
 from streams.topics import admin, partitions_of
 
 STALLED_S: Final = 30.0  # so long nothing at all may come
@@ -41,7 +42,7 @@ class LogReader:
         self._consumer: Any = None
 
     def __enter__(self) -> Self:
-        with admin(self._settings.kafka.bootstrap) as client:
+        with admin(self._settings.kafka) as client:
             self._partitions: Mapping[str, int] = partitions_of(client)
         self._loop.__enter__()
         try:
@@ -52,9 +53,7 @@ class LogReader:
         return self
 
     async def _start(self) -> None:
-        self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._settings.kafka.bootstrap.split(","), enable_auto_commit=False
-        )
+        self._consumer = AIOKafkaConsumer(**client_options(self._settings.kafka), enable_auto_commit=False)
         try:
             await self._consumer.start()
         except BaseException:

@@ -16,9 +16,10 @@ from kafka.errors import KafkaError
 from models.codec import Decode, decoder
 from models.errors import ConfigError, DecodeError, FloorpulseError
 from models.settings import Settings
+from streams.kafka_clients import connected
 from streams.letters import Refused
 from streams.recordings import DAMAGED, open_events
-from streams.topics import SOURCES, admin
+from streams.topics import SOURCES
 
 REQUEST_BYTES: Final = 2 << 20
 _ACKNOWLEDGED_S: Final = 60
@@ -114,18 +115,14 @@ def _of_line(line: bytes, mender: Mender) -> Mended:
 
 def send(settings: Settings, records: Iterable[Mended]) -> Counter[str]:
     """Send records to their topics; return how many each got, all acknowledged. Raises `FloorpulseError`."""
-    with admin(settings.kafka.bootstrap):
-        pass  # a broker answers: a producer would try for a minute, and say nothing
-    try:
-        producer = KafkaProducer(
-            bootstrap_servers=settings.kafka.bootstrap.split(","),
-            acks="all",
-            max_request_size=REQUEST_BYTES,
-            linger_ms=20,
-            enable_idempotence=False,  # ids are what keeps them from counting twice, and not every broker can
-        )
-    except KafkaError as error:
-        raise FloorpulseError(f"kafka {settings.kafka.bootstrap}: {type(error).__name__}: {error}") from None
+    producer = connected(
+        settings.kafka,
+        KafkaProducer,
+        acks="all",
+        max_request_size=REQUEST_BYTES,
+        linger_ms=20,
+        enable_idempotence=False,  # ids are what keeps them from counting twice, and not every broker can
+    )
     try:
         sent = [(record.topic, producer.send(record.topic, record.value, key=record.key)) for record in records]
         producer.flush(timeout=_ACKNOWLEDGED_S)
