@@ -20,6 +20,7 @@ from aiokafka import AIOKafkaProducer
 from bench.peers.engines import ENGINES, Engine
 from bench.peers.job import Found, Made, Sums, add_up, events
 from bench.sizes import share
+from models.sections import KafkaSettings
 from streams.fold_stage import place
 from streams.outbox import Row, produce
 from streams.topics import CALLS, admin
@@ -46,7 +47,7 @@ def peers() -> dict[str, float]:
     random.shuffle(engines)
     with tempfile.TemporaryDirectory(prefix="floorpulse-bench-") as folder, KafkaBroker(Path(folder)) as broker:
         ensure_topics(broker.bootstrap)
-        with admin(broker.bootstrap) as client:
+        with admin(KafkaSettings(bootstrap=broker.bootstrap)) as client:
             client.create_topics({FEW: {"num_partitions": PARTITIONS, "replication_factor": 1}}, wait_for_metadata=True)
         many, few = _task(broker.bootstrap, CALLS, EVENTS), _task(broker.bootstrap, FEW, FEW_EVENTS)
         figures: dict[str, float] = {}
