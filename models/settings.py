@@ -86,6 +86,11 @@ class Settings(Section):
         minutes, quarters = self.folding.minute_panes_min, self.folding.quarter_panes_min
         return Retention(minutes * MINUTE_MS, quarters * MINUTE_MS)
 
+    @property
+    def longest_window_min(self) -> int:
+        """Return the longest window that the panes of a minute cover, though the newest event may be ahead of the clock."""
+        return self.folding.minute_panes_min - 15
+
     def business_days(self) -> BusinessDays:
         """Return the days of the reports."""
         return BusinessDays(self.zone, self.day_starts)

@@ -15,6 +15,7 @@ from models import measures
 from models.book import Book, Key
 from models.goals import Goals
 from models.merge import QueueView
+from models.metric import WINDOWS_MIN
 from sinks.exposition import AnyFamily, Lines, labels_text, number_text
 from sinks.names import DEBT, ISSUE_LABELS, ISSUES, MOST_ISSUES, OTHER
 from sinks.pane_reader import PaneReader
@@ -76,7 +77,10 @@ class FloorCollector:
         now_ms: Callable[[], int],
         goals: Book[Goals],
         site_of: Callable[[str], str],
+        longest_window_min: int = max(WINDOWS_MIN),
     ) -> None:
+        """Take the longest window that the panes of a minute cover whatever the newest event time is."""
+        self._longest_window_min = longest_window_min
         self._view = view
         self._now_ms = now_ms
         self._goals = goals
@@ -121,7 +125,8 @@ class FloorCollector:
         return {key for key, ratchet in self._ratchets.items() if ratchet.take(kept.get(key, NOTHING))}
 
     def _new(self, key: Key) -> QueueLines:
-        return QueueLines(key, self._site_of(key[0]), self._goals, self._reader, self._ratchets[key])
+        site, ratchet = self._site_of(key[0]), self._ratchets[key]
+        return QueueLines(key, site, self._goals, self._reader, ratchet, self._longest_window_min)
 
     def _issues(self, issues: list[QueueView]) -> Lines:
         """Count contacts by issue; of too many the rarest are one of each queue."""

@@ -66,7 +66,13 @@ class QueueLines:
     """Makes the lines of one queue and channel, and remembers them."""
 
     def __init__(
-        self, key: tuple[str, ...], site: str, goals: Book[Goals], reader: PaneReader, ratchet: Ratchet
+        self,
+        key: tuple[str, ...],
+        site: str,
+        goals: Book[Goals],
+        reader: PaneReader,
+        ratchet: Ratchet,
+        longest_window_min: int,
     ) -> None:
         self.labels = labels_text(dict(zip(LABELS, (*key[:2], site), strict=True)))
         self._open_labels = self.labels.removesuffix("}")
@@ -74,7 +80,7 @@ class QueueLines:
         self._goals = goals
         self._reader = reader
         self._ratchet = ratchet
-        self._windows = {window: WindowSum(reader) for window in WINDOWS_MIN}
+        self._windows = {window: WindowSum(reader) for window in WINDOWS_MIN if window <= longest_window_min}
         self._view: QueueView | None = None
         self._from_ms = self._until_ms = 0  # when the lines hold, while the view is the same
         self._lines: dict[str, str] = {}
@@ -152,6 +158,8 @@ class QueueLines:
         always = book.same_throughout(key)
         last = now_ms // MINUTE_MS
         for window_min, metrics in WINDOWED:
+            if window_min not in self._windows:
+                continue
             start_ms = window_start_ms(now_ms, window_min)
             found = self._windows[window_min].read(
                 view.minutes,

@@ -117,7 +117,9 @@ class Worker:
             self.telemetry,
         )
         agents.install(self.app, self.folding.values(), self.merging, fail)
-        collector = FloorCollector(lambda: self.merging.view, _now_ms, settings.goals(), settings.site_of)
+        collector = FloorCollector(
+            lambda: self.merging.view, _now_ms, settings.goals(), settings.site_of, settings.longest_window_min
+        )
         metrics = MetricsPage(collector, self.telemetry, self.merging.keep)
         self.web = web.WebThread(opened, metrics, lambda: self.merging.view)
         self.app.on_partitions_revoked.connect(self._stop_folding)

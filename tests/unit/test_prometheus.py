@@ -598,3 +598,12 @@ def test_the_page_in_open_metrics_says_the_same() -> None:
         (s.name, frozenset(s.labels.items())): s.value for f in text_string_to_metric_families(plain) for s in f.samples
     }
     assert len(values) > 200
+
+
+def test_windows_that_the_panes_of_a_minute_do_not_cover_are_not_shown() -> None:
+    """With 30 minutes of them, an hour would be what is left of it."""
+    view = floor()
+    collector = FloorCollector(lambda: view, lambda: NOW_MS, Book(lambda _: Goals()), lambda _: "riga", 15)
+    shown = samples(exposition.page(collector.collect()).decode())
+    assert any(name.startswith("cc_contacts_offered_15m") for name in shown)
+    assert not [name for name in shown if "_60m" in name]
