@@ -48,15 +48,20 @@ def wanted(settings: Settings) -> list[Topic]:
     partitions = settings.kafka.partitions
     appended = {"message.timestamp.type": "LogAppendTime", "retention.ms": str(14 * _DAY_MS)}
     letters = {"retention.ms": str(30 * _DAY_MS), "max.message.bytes": str(2 << 20)}  # a record and why it was refused
-    # A zombie's last word must not be compacted over the newer one before the newer one was repaired.
-    compacted = {"cleanup.policy": "compact", "min.compaction.lag.ms": str(10 * SESSION_S * 1_000)}
-    snapshots = {**compacted, "segment.bytes": str(64 << 20), "min.cleanable.dirty.ratio": "0.1"}
+    compacted = {
+        "cleanup.policy": "compact",
+        # A zombie's last word must not be compacted over the newer one before the newer one was repaired.
+        "min.compaction.lag.ms": str(10 * SESSION_S * 1_000),
+        # Both are read from their beginning at every start: the less lies there uncompacted the better.
+        "segment.bytes": str(64 << 20),
+        "min.cleanable.dirty.ratio": "0.1",
+    }
     return [
         *(Topic(source, partitions, appended) for source in SOURCES),
         Topic(PARTIALS, partitions, compacted),
         Topic(DEAD_LETTERS, partitions, letters),
         Topic(LATE, partitions, letters),
-        Topic(snapshots_topic(settings), partitions, snapshots),
+        Topic(snapshots_topic(settings), partitions, compacted),
     ]
 
 
