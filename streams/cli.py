@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from models.errors import ConfigError, FloorpulseError
-from streams.commands import broker, letters, recordings, reference, simulation
+from streams.commands import broker, letters, recordings, reference, simulation, topics
 from streams.compiled import refuse_stale
 
 
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 for _command in (
-    broker.topics,
+    topics.topics,
     broker.worker,
     broker.demo,
     simulation.simulate,

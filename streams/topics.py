@@ -5,7 +5,7 @@ Partition counts are fixed at birth: a key's place must never change. `ensure` m
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -35,6 +35,8 @@ class Topic:
 
     name: str
     partitions: int
+    key: str
+    holds: str
     config: dict[str, str] = field(default_factory=dict)
 
 
@@ -56,12 +58,13 @@ def wanted(settings: Settings) -> list[Topic]:
         "segment.bytes": str(64 << 20),
         "min.cleanable.dirty.ratio": "0.1",
     }
+    as_it_was = "as the record had it"
     return [
-        *(Topic(source, partitions, appended) for source in SOURCES),
-        Topic(PARTIALS, partitions, compacted),
-        Topic(DEAD_LETTERS, partitions, letters),
-        Topic(LATE, partitions, letters),
-        Topic(snapshots_topic(settings), partitions, compacted),
+        *(Topic(source, partitions, "contact id", f"{SOURCES[source]} events", appended) for source in SOURCES),
+        Topic(PARTIALS, partitions, "source partition and queue", "what each source partition knows", compacted),
+        Topic(DEAD_LETTERS, partitions, as_it_was, "records that were no events", letters),
+        Topic(LATE, partitions, as_it_was, "events past the lateness horizon", letters),
+        Topic(snapshots_topic(settings), partitions, "source partition", "snapshots of stage 1", compacted),
     ]
 
 
@@ -82,16 +85,15 @@ def ensure(settings: Settings) -> list[str]:
     with admin(settings.kafka) as client:
         missing = _missing(client, settings)
         for topic in missing:
-            spec = {
-                "num_partitions": topic.partitions,
-                "replication_factor": settings.kafka.replication,
-                "configs": topic.config,
-            }
-            try:
-                client.create_topics({topic.name: spec}, wait_for_metadata=True)
-            except TopicAlreadyExistsError:
-                continue  # another one was faster
+            with suppress(TopicAlreadyExistsError):  # another one was faster
+                make(client, topic, settings.kafka.replication)
     return [topic.name for topic in missing]
+
+
+def make(client: KafkaAdminClient, topic: Topic, replication: int) -> None:
+    """Make one topic, and return when the brokers know it. Raises `TopicAlreadyExistsError`."""
+    spec = {"num_partitions": topic.partitions, "replication_factor": replication, "configs": topic.config}
+    client.create_topics({topic.name: spec}, wait_for_metadata=True)
 
 
 def check(settings: Settings) -> dict[str, str]:

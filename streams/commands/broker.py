@@ -1,4 +1,4 @@
-"""Commands that work on Kafka: topics, worker and demo."""
+"""Commands that run on Kafka: worker and demo."""
 
 import os
 from pathlib import Path
@@ -8,25 +8,6 @@ import click
 from models.errors import ConfigError
 from streams.commands.options import BOOTSTRAP, SCENARIO, SETTINGS, WEB_PORT, load_settings
 from streams.scenarios import SCENARIOS
-
-
-@click.group()
-def topics() -> None:
-    """Make and check the Kafka topics."""
-
-
-@topics.command()
-@BOOTSTRAP
-@SETTINGS
-def ensure(bootstrap: str | None, settings_file: Path | None) -> None:
-    """Make the topics that are missing; change none that is there."""
-    from streams.topics import ensure as ensure_topics
-    from streams.topics import wanted
-
-    settings = load_settings(settings_file, bootstrap)
-    made = ensure_topics(settings)
-    for topic in wanted(settings):
-        click.echo(f"{'made ' if topic.name in made else 'there'} {topic.name} ({topic.partitions} partitions)")
 
 
 @click.command()
