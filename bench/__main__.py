@@ -10,13 +10,14 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.core import CASES as CORE
+from bench.latency import latency
 from bench.peers.run import peers
 from bench.scrape import scrape
 from bench.worker import worker
 
-CASES = {**CORE, "scrape": scrape, "worker": worker, "peers": peers}
+CASES = {**CORE, "scrape": scrape, "worker": worker, "peers": peers, "latency": latency}
 QUICK = (*CORE, "scrape")
-REPEATS = {"worker": 3, "peers": 3}
+REPEATS = {"worker": 3, "peers": 3, "latency": 3}
 
 
 def main() -> None:

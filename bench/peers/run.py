@@ -6,23 +6,18 @@ counted; the start of its process is not in it. Every sum of every queue and min
 or where an engine takes two of the cores that it shares with the broker.
 """
 
-import asyncio
 import random
 import sys
 import tempfile
-from collections import defaultdict
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from aiokafka import AIOKafkaProducer
-
+from bench.feed import fill
 from bench.peers.engines import ENGINES, Engine
-from bench.peers.job import Found, Made, Sums, add_up, events
+from bench.peers.job import Found, Sums, add_up, events
 from bench.sizes import share
 from models.sections import KafkaSettings
-from streams.fold_stage import place
-from streams.outbox import Row, produce
+from streams.outbox import Row
 from streams.topics import CALLS, admin
 from tests.integration.harness import PARTITIONS, ensure_topics
 from tests.kafka_broker import KafkaBroker
@@ -30,7 +25,6 @@ from tests.kafka_broker import KafkaBroker
 EVENTS: Final = share(3_000_000)
 FEW_EVENTS: Final = EVENTS // 50  # for who would need half an hour for all
 FEW: Final = "bench.few"
-_ROWS: Final = 50_000  # sent at a time
 
 
 class Task(NamedTuple):
@@ -88,21 +82,5 @@ def _ratios(figures: dict[str, float]) -> dict[str, float]:
 
 
 def _task(bootstrap: str, topic: str, count: int) -> Task:
-    asyncio.run(_fill(bootstrap, topic, events(count)))
+    fill(bootstrap, topic, (Row(contact.encode(), value) for contact, value, _ in events(count)))
     return Task(topic, count, add_up(events(count)))
-
-
-async def _fill(bootstrap: str, topic: str, made: Iterable[Made]) -> None:
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, compression_type="lz4", max_batch_size=1 << 18)
-    await producer.start()
-    try:
-        rows: defaultdict[int, list[Row]] = defaultdict(list)
-        for number, (contact, value, _) in enumerate(made):
-            key = contact.encode()
-            rows[place(key, PARTITIONS)].append(Row(key, value))
-            if number % _ROWS == _ROWS - 1:
-                await produce(producer, topic, rows)
-                rows.clear()
-        await produce(producer, topic, rows)
-    finally:
-        await producer.stop()
