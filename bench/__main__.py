@@ -10,14 +10,24 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.core import CASES as CORE
+from bench.idle import idle
 from bench.latency import latency
 from bench.peers.run import peers
+from bench.recovery import recovery
 from bench.scrape import scrape
 from bench.worker import worker
 
-CASES = {**CORE, "scrape": scrape, "worker": worker, "peers": peers, "latency": latency}
+CASES = {
+    **CORE,
+    "scrape": scrape,
+    "worker": worker,
+    "peers": peers,
+    "latency": latency,
+    "recovery": recovery,
+    "idle": idle,
+}
 QUICK = (*CORE, "scrape")
-REPEATS = {"worker": 3, "peers": 3, "latency": 3}
+REPEATS = {"worker": 3, "peers": 3, "latency": 3, "recovery": 3, "idle": 3}
 
 
 def main() -> None:

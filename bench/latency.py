@@ -7,7 +7,6 @@ before are in the log when the worker starts, and some 50,000 calls are open.
 """
 
 import asyncio
-import os
 import re
 import statistics
 import tempfile
@@ -22,6 +21,7 @@ from aiohttp import ClientSession
 from aiokafka import AIOKafkaProducer
 
 from bench.feed import call_rows, fill, placed, quick_producer
+from bench.process import cpu_s
 from bench.sizes import share
 from bench.traffic import calls
 from models.codec import encode
@@ -40,7 +40,6 @@ TICK_S: Final = 0.01
 MARKER_S: Final = 0.137
 POLL_S: Final = 0.02
 _COUNTED: Final = re.compile(rb'^cc_contacts_offered_total\{[^}]*queue="marker"[^}]*\} ([0-9.e+]+)', re.MULTILINE)
-_TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
 def latency() -> dict[str, float]:
@@ -98,19 +97,14 @@ class _Live:
             feeding = asyncio.create_task(self._feed())
             scraping = asyncio.create_task(self._scrape())
             await asyncio.sleep(SETTLE_S)
-            self._measuring, began, cpu_s = True, time.monotonic(), self._cpu_s()
+            self._measuring, began, used_s = True, time.monotonic(), cpu_s(self._worker)
             await asyncio.sleep(LIVE_S)
-            cpu_share = (self._cpu_s() - cpu_s) / (time.monotonic() - began)
+            cpu_share = (cpu_s(self._worker) - used_s) / (time.monotonic() - began)
             self._fed = True
             await asyncio.gather(feeding, scraping)
         finally:
             await self._producer.stop()
         return self._late_ms, self._page_ms, cpu_share
-
-    def _cpu_s(self) -> float:
-        assert self._worker.process is not None
-        fields = Path(f"/proc/{self._worker.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
 
     async def _feed(self) -> None:
         """Go on where the history ends, at the speed of the clock: events are as old as it took to start the worker."""
