@@ -146,7 +146,9 @@ class Worker:
         return positions
 
     async def _stop_showing(self, _app: Any, assigned: set[TP], **_kwargs: Any) -> None:
-        """Show no queue that went elsewhere, while the changelogs are read: its new owner shows it by then."""
+        """Show nothing that went elsewhere, while the changelogs are read: its new owner shows it by then."""
+        for topic, stage in self.folding.items():
+            stage.drop_all_but({tp.partition for tp in assigned if tp.topic == topic})
         self.merging.drop_all_but({tp.partition for tp in assigned if tp.topic == topics.PARTIALS})
         self.merging.publish(self.folding.values())
 
@@ -158,17 +160,24 @@ class Worker:
         """Flush, save, publish and look after ourselves, over and over."""
         publishing, watching, telling = _Every(PUBLISH_S), _Every(WATCH_S), _Every(TELL_S)
         told: asyncio.Future[None] | None = None
+        ticked_at, slept = time.monotonic(), False
         while True:
             now = time.monotonic()
             try:
                 self._check_name()
-                # Who was silent for a session may have been stopped, and others own what it has: it says nothing more.
-                if self.app.consumer.silent_s() < topics.SESSION_S:
+                # Who was silent for a session may have been stopped, and others own what it has: it says nothing more. It
+                # shows nothing either if it was stopped itself; if only Kafka was silent, nobody else shows what it shows.
+                silent = self.app.consumer.silent_s() >= topics.SESSION_S
+                slept = silent and (slept or now - ticked_at >= topics.SESSION_S / 2)
+                ticked_at = now
+                if not silent:
                     for stage in self.folding.values():
                         stage.tick()
                 if watching.due(now):
                     self._check_progress(now)
-                if publishing.due(now):
+                if slept:
+                    self.merging.hide()
+                elif publishing.due(now):
                     self.merging.publish(self.folding.values())
                     self.telemetry.showed(self.merging.view.recovering)
             except Exception as error:

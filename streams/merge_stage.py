@@ -113,6 +113,11 @@ class MergeStage:
                 )
         held.agreed = True
 
+    def hide(self) -> None:
+        """Show nothing until the next `publish`."""
+        self.view = FloorView()
+        self._changed = True
+
     def publish(self, folding: Iterable[FoldStage]) -> None:
         """Replace the view where something changed."""
         ready = [held for held in self.owned.values() if held.ready]
@@ -138,17 +143,19 @@ class MergeStage:
     def _place(self, key: Key) -> int:
         return place(key[0].encode(), self._partitions)
 
-    async def keep(self, shown: Mapping[Key, Mapping[str, int]]) -> None:
+    async def keep(self, shown: Mapping[Key, Mapping[str, int]]) -> bool:
         """Keep the highest values that counters of our queues were shown with; returns when all are acknowledged.
 
-        What is shown of several queues together is of this worker, not of a queue: no other could go on from it.
+        Returns whether all of them are still ours. What is shown of several queues together is of this worker, not of a
+        queue: no other could go on from it.
         """
         rows: defaultdict[int, list[Row]] = defaultdict(list)
         for key, values in shown.items():
-            if key[0] != OTHER and (partition := self._place(key)) in self.owned:
-                rows[partition].append(Row(shown_key(key), encode(Shown(key, dict(values)))))
-        if rows:
-            await self._produce(PARTIALS, rows)
+            if key[0] != OTHER:
+                rows[self._place(key)].append(Row(shown_key(key), encode(Shown(key, dict(values)))))
+        if ours := {partition: kept for partition, kept in rows.items() if partition in self.owned}:
+            await self._produce(PARTIALS, ours)
+        return rows.keys() <= self.owned.keys()
 
 
 def _counted(view: SourceView, ready: Iterable[Merging]) -> SourceView:

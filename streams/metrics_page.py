@@ -19,19 +19,22 @@ from sinks.telemetry import MeasuredCollector, Telemetry
 
 CACHE_S: Final = 0.1
 KEPT_WITHIN_S: Final = 1.0  # while no broker answers no counter moves, and nothing is missed by not waiting
-Keep = Callable[[Mapping[Key, Highest]], Coroutine[Any, Any, None]]
+Keep = Callable[[Mapping[Key, Highest]], Coroutine[Any, Any, bool]]
 log = logging.getLogger("floorpulse")
 
 
 class MetricsPage:
-    """Makes the pages of one worker; `keep` is run in `loop`, which is there before there is anything to show."""
+    """Makes the pages of one worker; `keep` is run in `loop`, which is there before there is anything to show.
+
+    It returns whether all that was to be kept is still ours to show.
+    """
 
     def __init__(self, floor: FloorCollector, telemetry: Telemetry, keep: Keep) -> None:
         self.loop: asyncio.AbstractEventLoop | None = None
         self._floor = floor
         self._sources = MeasuredCollector(floor), telemetry.registry
         self._keep = keep
-        self._keeping: asyncio.Future[None] | None = None
+        self._keeping: asyncio.Future[bool] | None = None
         self._families: list[AnyFamily] = []
         self._pages: dict[str, bytes] = {}  # by content type
         self._made_at = 0.0
@@ -41,23 +44,36 @@ class MetricsPage:
         """Return the page in the form of a content type."""
         async with self._one_at_a_time:  # none is answered with what another one has not kept yet
             if time.monotonic() - self._made_at > CACHE_S:
-                families = list(chain.from_iterable(source.collect() for source in self._sources))
-                await self._keep_shown()
-                self._families, self._pages, self._made_at = families, {}, time.monotonic()
+                # Again where a queue went elsewhere meanwhile; where the worker stops, the last page stands.
+                for _ in range(2):
+                    families = self._collected()
+                    if await self._keep_shown():
+                        self._families, self._pages, self._made_at = families, {}, time.monotonic()
+                        break
             if form not in self._pages:
                 self._pages[form] = exposition.page(self._families, form)
             return self._pages[form]
 
-    async def _keep_shown(self) -> None:
-        """Keep what counters are about to show, one writing at a time; return when it is acknowledged, or after a second."""
+    def _collected(self) -> list[AnyFamily]:
+        return list(chain.from_iterable(source.collect() for source in self._sources))
+
+    async def _keep_shown(self) -> bool:
+        """Keep what counters are about to show, one writing at a time; return when it is acknowledged, or after a second.
+
+        Returns False where it was not kept since it is no longer ours: its new owner would show less.
+        """
         if self._keeping is None:
             shown = self._floor.unkept()
             if not shown or self.loop is None:
-                return
+                return True
             self._keeping = asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._keep(shown), self.loop))
         done, _ = await asyncio.wait({self._keeping}, timeout=KEPT_WITHIN_S)
-        if done:
-            self._keeping = None
-            for kept in done:
-                if not kept.cancelled() and (error := kept.exception()):
-                    log.error("counters not kept: %s: %s", type(error).__name__, error)
+        if not done:
+            return True
+        [kept], self._keeping = done, None
+        if kept.cancelled():
+            return False
+        if error := kept.exception():
+            log.error("counters not kept: %s: %s", type(error).__name__, error)
+            return False
+        return kept.result()

@@ -27,6 +27,7 @@ class Worker:
         self.kept: list[Mapping[Key, Highest]] = []
         self.asked = asyncio.Event()
         self.acknowledge = asyncio.Event()
+        self.is_ours = True
         floor = FloorCollector(self._view, lambda: 0, Book(lambda _: Goals()), lambda _: "riga")
         self.metrics = MetricsPage(floor, Telemetry(), self._keep)
         self.metrics.loop = asyncio.get_running_loop()
@@ -34,10 +35,11 @@ class Worker:
     def _view(self) -> FloorView:
         return FloorView((QueueView(SALES, {OFFERED: self.offered}, {}, {}, ()),), (), recovering=False)
 
-    async def _keep(self, shown: Mapping[Key, Highest]) -> None:
+    async def _keep(self, shown: Mapping[Key, Highest]) -> bool:
         self.kept.append(shown)
         self.asked.set()
         await self.acknowledge.wait()
+        return self.is_ours
 
     async def offered_on_page(self) -> int:
         [line] = [
@@ -109,3 +111,20 @@ def test_a_worker_that_ends_does_not_leave_a_scrape_hanging() -> None:
         assert await scraping == 1
 
     asyncio.run(scrape())
+
+
+def test_what_went_elsewhere_before_it_was_kept_is_not_shown() -> None:
+    """Its new owner goes on from what was kept: from 1, and a 2 that was shown would have fallen."""
+
+    async def scraped() -> tuple[int, int]:
+        worker = Worker()
+        worker.acknowledge.set()
+        first = await worker.offered_on_page()
+        worker.offered, worker.is_ours = 2, False
+        asked = asyncio.ensure_future(worker.offered_on_page())
+        worker.asked.clear()
+        await worker.asked.wait()
+        worker.offered = 3  # so that it is to be kept again
+        return first, await asked
+
+    assert asyncio.run(scraped()) == (1, 1)
