@@ -2,12 +2,15 @@
 
 It imports nothing of the project, so that it can convict the engine: each rule of docs/counting.md is written here a second
 time, by subject in the `.sql` files beside this module, and they run in the order of `SUBJECTS`. Each puts what it counts
-into one table, `counts`; `figures.sql` adds up.
+into one table, `counts`; `figures.sql` adds up, by the quarter of an hour, and `tally` by the minute.
 
 What is not here: `wrap_up = "agent_state"`, and the horizons, which `replay` has not either.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 from typing import Final, Literal
@@ -16,7 +19,7 @@ import duckdb
 from xxhash import xxh3_64_digest
 
 SUBJECTS: Final = (
-    "facts", "visits", "callbacks", "contacts", "offers", "legs", "chats", "surveys", "figures",
+    "facts", "visits", "callbacks", "contacts", "offers", "legs", "chats", "surveys",
 )  # fmt: skip
 HOUR_MS: Final = 3_600_000
 EXPIRY_MS: Final = {"voice": HOUR_MS, "chat": 4 * HOUR_MS}
@@ -46,6 +49,73 @@ def recount(
     `ringing`, `in_progress`, `in_acw`, `unanswered`, `callbacks_…`; `oldest_…` of each in epoch ms) is that of the quarter's
     end, or of `now_ms` where that is earlier. With `hours`, from when to when it is open, waits go by them only.
     """
+    with _counted(
+        events,
+        now_ms,
+        threshold_s,
+        short_s,
+        wrap_up,
+        callbacks_in_offered,
+        tolerance_s,
+        expiry_ms,
+        other_expiry_ms,
+        first_response_s,
+        hours,
+    ) as con:
+        con.execute(_sql("figures"))
+        figures: Figures = {}
+        for queue, channel, start_ms, name, n in con.execute("FROM figures").fetchall():
+            figures.setdefault((queue, channel, start_ms), {})[name] = n
+        return figures, dict(con.execute("FROM quality").fetchall())
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What events come to by the minute, with the rules that hold unless told otherwise."""
+
+    minutes: dict[tuple[str, str, int], dict[str, int]]
+    """By queue, channel and start of a minute, in ms."""
+    states: dict[tuple[str, str], dict[str, int]]
+    """By queue and channel: how many `waiting`, `ringing`, `in_progress`, … there were at a moment."""
+    quality: dict[str, int]
+
+
+def tally(events: Iterable[bytes], now_ms: int, state_at_ms: int) -> Tally:
+    """Count events, one line each, in any order, as known at `now_ms`; and what stood open at `state_at_ms`, not later."""
+    minutes: defaultdict[tuple[str, str, int], dict[str, int]] = defaultdict(dict)
+    states: defaultdict[tuple[str, str], dict[str, int]] = defaultdict(dict)
+    with _counted(events, now_ms) as con:
+        by_minute = (
+            "SELECT queue, channel, at_ms // 60000 * 60000, name, sum(n)::BIGINT AS total FROM counts GROUP BY ALL"
+            " HAVING total <> 0"
+        )
+        for queue, channel, start_ms, name, n in con.execute(by_minute).fetchall():
+            minutes[queue, channel, start_ms][name] = n
+        open_then = (
+            "SELECT queue, channel, kind, count(*) FROM spans"
+            " WHERE from_ms <= $1 AND coalesce(to_ms > $1, true) GROUP BY ALL"
+        )
+        for queue, channel, kind, n in con.execute(open_then, [state_at_ms]).fetchall():
+            states[queue, channel][kind] = n
+        quality = dict(con.execute("FROM quality").fetchall())
+    return Tally(dict(minutes), dict(states), quality)
+
+
+@contextmanager
+def _counted(
+    events: Iterable[bytes],
+    now_ms: int,
+    threshold_s: int = 20,
+    short_s: int = 5,
+    wrap_up: WrapUp = "none",
+    callbacks_in_offered: bool = False,
+    tolerance_s: int = 900,
+    expiry_ms: Mapping[str, int] = EXPIRY_MS,
+    other_expiry_ms: int = 72 * HOUR_MS,
+    first_response_s: int = 60,
+    hours: Sequence[tuple[int, int]] = (),
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Run the subjects: what is counted is in the tables `counts`, `durations` and `spans` then."""
     lines = [_text(event) for event in events]
     with duckdb.connect(config={"threads": 1}) as con:
         con.execute(
@@ -76,11 +146,12 @@ def recount(
         )
         _mark(con)
         for subject in SUBJECTS:
-            con.execute((Path(__file__).parent / f"{subject}.sql").read_text(encoding="utf-8"))
-        figures: Figures = {}
-        for queue, channel, start_ms, name, n in con.execute("FROM figures").fetchall():
-            figures.setdefault((queue, channel, start_ms), {})[name] = n
-        return figures, dict(con.execute("FROM quality").fetchall())
+            con.execute(_sql(subject))
+        yield con
+
+
+def _sql(subject: str) -> str:
+    return (Path(__file__).parent / f"{subject}.sql").read_text(encoding="utf-8")
 
 
 def _opened(hours: Sequence[tuple[int, int]]) -> list[dict[str, int]]:
