@@ -40,7 +40,7 @@ class Engine:
                 done = subprocess.run(
                     self.command(bootstrap, topic, expected),
                     cwd=ROOT,
-                    env={**os.environ, "FAUST_DATADIR": folder},
+                    env={**os.environ, "FAUST_DATADIR": folder, "JAVA_TOOL_OPTIONS": f"-Djava.io.tmpdir={folder}"},
                     capture_output=True,
                     text=True,
                     timeout=LONGEST_S,
