@@ -1,6 +1,6 @@
 # Each target is one line that a person could type. `make` sets up all that a target needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench kafka generate native interpreted clean
+.PHONY: help setup demo test faults check format bench kafka generate native interpreted clean
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -18,8 +18,11 @@ setup: .venv/ready ## make the virtual environment .venv with everything in it
 demo: .venv/ready ## a simulated floor, live in the terminal: no Docker, no Java
 	$(BIN)/floorpulse demo
 
-test: .venv/ready ## all tests; those on a real Kafka fetch it with Maven (Java 17+), else skip and say so
+test: .venv/ready ## all tests but `faults`; those on a real Kafka fetch it with Maven (Java 17+), else skip and say so
 	$(BIN)/python -m pytest
+
+faults: .venv/ready ## kill, pause and damage workers on a real Kafka, and recount: some minutes
+	$(BIN)/python -m pytest -m faults
 
 check: .venv/ready ## lint, format, types, generated files
 	$(BIN)/ruff check .
