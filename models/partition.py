@@ -18,6 +18,7 @@ from models.contribution import Contribution
 from models.errors import DecodeError
 from models.folding import FoldSettings
 from models.kept import Kept, decode_kept, encode_kept
+from models.letter_limit import RefusedLately
 from models.log import Counts, Letter, Record
 from models.panes import Panes
 from models.places import people_of
@@ -55,6 +56,7 @@ class PartitionState:
         self.newest = 0  # event time in ms
         self.counts = Counts()
         self.letters: list[Letter] = []
+        self.refused = RefusedLately()  # kept up by whoever limits them (models/letter_limit.py)
         self.contacts: dict[str, Contact] = {}
         self.put_away = Archive()  # contacts of which little more is expected, as `Kept`
         self.orphans: set[str] = set()

@@ -151,7 +151,9 @@ class LimitSettings(Section):
     queues: Annotated[int, Field(ge=1, le=100_000)] = 1_000
     """Queues and channels shown under their own name, the busiest first; the others are shown together as `_other`."""
     dead_letters: Share = 0.5
-    """A worker stops where more than this share of a partition's newest records, some thousands, are no events."""
+    """A worker stops where more than this share of a partition's newest records are no events; 1: never."""
+    dead_letters_of: Annotated[int, Field(ge=100, le=100_000)] = 10_000
+    """So many records are the newest ones; until there are 500, nothing is judged."""
 
 
 class QueueSettings(Section):

@@ -12,6 +12,7 @@ import msgspec
 from models.archive import Archive, Saved
 from models.book import Key
 from models.contact import Contact
+from models.letter_limit import RefusedLately
 from models.log import Counts
 from models.measures import Cells
 from models.panes import LIVE_PART, REST_PART, Live, QueuePanes
@@ -39,6 +40,7 @@ class _Piece(msgspec.Struct, array_like=True):
     dropped_ms: int = 0  # the archive's records before this were dropped
     put: dict[str, tuple[int, bytes]] = {}  # into the archive
     parts: list[tuple[Key, str, Cells | list[Live]]] = []  # of the panes
+    refused: RefusedLately = msgspec.field(default_factory=RefusedLately)
 
 
 def whole(state: PartitionState, in_flight: Iterable[Part] = ()) -> bytes:
@@ -72,6 +74,7 @@ def _begun(state: PartitionState, in_flight: Iterable[Part]) -> _Piece:
         orphans=sorted(state.orphans),
         ended=state.ended,
         unsent=sorted(state.unsent.union(in_flight)),
+        refused=state.refused,
     )
 
 
@@ -103,6 +106,7 @@ def restore(state: PartitionState, base: bytes, *later: bytes) -> None:
     state.offset, state.counts, state.ended = piece.offset, piece.counts, piece.ended
     state.orphans = set(piece.orphans)
     state.unsent = set(piece.unsent)
+    state.refused = piece.refused
     state.resume_at(piece.newest)
 
 

@@ -21,6 +21,7 @@ from faust.sensors.monitor import Monitor
 from faust.types.tuples import TP
 
 from models.errors import ConfigError
+from models.letter_limit import LetterLimit
 from models.sections import KafkaSettings
 from models.settings import Settings
 from sinks.prometheus import FloorCollector
@@ -104,7 +105,7 @@ class Worker:
                 self._left,
                 partitions,
                 self.telemetry,
-                settings.limits.dead_letters,
+                LetterLimit(settings.limits.dead_letters, settings.limits.dead_letters_of),
             )
             for topic, prefix in topics.SOURCES.items()
         }

@@ -19,12 +19,12 @@ from models.book import Key
 from models.codec import decoder
 from models.errors import ConfigError, DecodeError
 from models.folding import FoldSettings
+from models.letter_limit import LetterLimit
 from models.log import Counts, Letter
 from models.partials import Progress, encode, partial, partial_key, progress_key
 from models.partition import PartitionState
 from sinks.prometheus import SourceView
 from sinks.telemetry import Telemetry
-from streams.letter_limit import LetterLimit
 from streams.outbox import Row, Rows
 from streams.snapshots import Ownership, Snapshots
 from streams.topics import DEAD_LETTERS, LATE, PARTIALS, SOURCES
@@ -48,7 +48,6 @@ class Owned:
 
     state: PartitionState
     owner: Ownership
-    limit: LetterLimit
     in_flight: set[tuple[Key, str]] = field(default_factory=set)
     letters: list[asyncio.Task[None]] = field(default_factory=list)  # refused records on their way
     flushing: asyncio.Task[None] | None = None
@@ -60,6 +59,7 @@ class Owned:
     caught_up_ms: int = 0
     appended_ms: int = 0  # of the last record that was folded
     told: Counts = field(default_factory=Counts)  # as stage 2 knows them
+    too_many: ConfigError | None = None  # dead letters: nothing more is folded, and the worker ends once all is saved
 
 
 class FoldStage:
@@ -74,11 +74,10 @@ class FoldStage:
         left: Left,
         partitions: int,
         telemetry: Telemetry,
-        most_letters: float,
+        limit: LetterLimit,
     ) -> None:
-        """Take the fold settings of a topic, and the share of its newest records that may be dead letters."""
         self.topic = topic
-        self._most_letters = most_letters
+        self._limit = limit
         self.owned: dict[int, Owned] = {}
         self.active = False  # between a revocation and the next assignment nothing is folded or sent
         self.settings = settings
@@ -94,14 +93,15 @@ class FoldStage:
         """Own a partition whose log has the offsets `[start, end)`; return the next one to read.
 
         A state that comes back is never wrong, only behind: it is kept. Else the newest whole snapshot is restored.
-        Raises `ConfigError` where that was folded with other settings, or of another log.
+        Raises `ConfigError` where that was folded with other settings, or of another log, or ends in too many dead letters.
         """
         held = self.owned.get(partition)
         state = held.state if held else self._restore(partition)
         self._check_log(partition, state, start, end)
+        if too_many := self._too_many_letters(partition, state):
+            raise too_many
         owner = await self._snapshots.claim(self.topic, partition)
-        limit = held.limit if held else LetterLimit(self._most_letters)
-        owned = Owned(state, owner, limit, saved_at=time.monotonic(), saved_offset=state.offset)
+        owned = Owned(state, owner, saved_at=time.monotonic(), saved_offset=state.offset)
         if held:
             owned.saved_offset = held.saved_offset
             state.unsent |= held.in_flight
@@ -159,26 +159,30 @@ class FoldStage:
     def fold(self, partition: int, records: Sequence[Any]) -> None:
         """Fold the records of one fetch. Raises `ConfigError` where the topic is not keyed as it must be."""
         owned = self.owned.get(partition)
-        if owned is None or not self.active:
+        if owned is None or not self.active or owned.too_many is not None:
             return
         self._check_place(partition, records)
-        state, refused = owned.state, owned.state.counts.invalid
+        state, start = owned.state, owned.state.offset + 1
         with self._telemetry.fold.labels(self.topic).time():
             state.fold(records)
         owned.appended_ms = records[-1].timestamp
         self._folded_at = time.monotonic()
-        if share := owned.limit.exceeded(len(records), state.counts.invalid - refused):
-            raise self._too_many_letters(partition, state, share)
+        self._limit.note(state.refused, start, state.offset, state.letters)
+        owned.too_many = self._too_many_letters(partition, state)
         if state.letters:
             letters, state.letters = state.letters, []
             owned.letters.append(asyncio.ensure_future(self._send_letters(partition, letters, records)))
 
-    def _too_many_letters(self, partition: int, state: PartitionState, share: float) -> ConfigError:
-        refused = (f" ({one.reason[:REASON_CHARACTERS]})" for one in state.letters if one.code != "late")
+    def _too_many_letters(self, partition: int, state: PartitionState) -> ConfigError | None:
+        """Return what to say where the state ends in too many of them, the same at each start."""
+        share = self._limit.exceeded(state.refused, state.offset)
+        if share is None:
+            return None
         return ConfigError(
-            f"{self.topic}[{partition}] up to offset {state.offset}: {share:.0%} of the newest records are no events"
-            f"{next(refused, '')}, allowed: {self._most_letters:.0%} (limits.dead_letters); "
-            "mend the source, or allow more to go on past them"
+            f"{self.topic}[{partition}] up to offset {state.offset}: {share:.1%} of the newest records are no events, "
+            f"allowed: {self._limit.most:.1%} (limits.dead_letters); the last at offset {state.refused.offsets[-1]}: "
+            f"{state.refused.reason}; mend the source; to go on past them set limits.dead_letters = 1 for a while "
+            "(floorpulse deadletters list, replay)"
         )
 
     def _check_place(self, partition: int, records: Sequence[Any]) -> None:
@@ -237,12 +241,13 @@ class FoldStage:
         for owned in self.owned.values():
             if owned.saving is not None and owned.saving.done() and not owned.saving.cancelled():
                 owned.saving.result()  # a failed save ends the worker, as a failed flush does
-            if (
-                now - owned.saved_at >= owned.next_save_s
-                and owned.saving is None
-                and owned.state.offset > owned.saved_offset
-            ):
+            if owned.saving is not None:
+                continue
+            is_due = owned.too_many is not None or now - owned.saved_at >= owned.next_save_s
+            if is_due and owned.state.offset > owned.saved_offset:
                 self._save(owned, now)
+            elif owned.too_many is not None:  # its letters are sent and saved: the next start sends none again
+                raise owned.too_many
 
     def _flush(self, partition: int, owned: Owned, now: float) -> None:
         """Send what changed, and at least once a second how far we are."""

@@ -16,6 +16,7 @@ from models import snapshot
 from models.errors import ConfigError
 from models.events import ContactEvent
 from models.folding import FoldSettings
+from models.letter_limit import LetterLimit
 from models.partials import Partial, Progress, decode
 from models.partition import PartitionState
 from sinks.telemetry import Telemetry
@@ -92,14 +93,15 @@ class Floor:
     outbox: Outbox
     shelf: Shelf
     settings: FoldSettings = field(default_factory=FoldSettings)
-    end: int = 100
+    end: int = 10_000
+    limit: LetterLimit = field(default_factory=LetterLimit)
 
     def __post_init__(self) -> None:
         self.stage = self.new_stage()
 
     def new_stage(self) -> FoldStage:
         shelf, outbox = cast(Snapshots, self.shelf), self.outbox
-        return FoldStage(CALLS, self.settings, shelf, outbox.produce, lambda *_: 0, 8, Telemetry(), 0.5)
+        return FoldStage(CALLS, self.settings, shelf, outbox.produce, lambda *_: 0, 8, Telemetry(), self.limit)
 
     async def take(self) -> int:
         position = await self.stage.take(PARTITION, 0, self.end)
@@ -114,6 +116,12 @@ class Floor:
     def fold_garbage(self, count: int = 1) -> None:
         first = self.stage.owned[PARTITION].state.offset + 1
         self.stage.fold(PARTITION, [Record(first + n, b"garbage") for n in range(count)])
+
+    def letters(self) -> list[Any]:
+        """Return all dead letters that were sent."""
+        return [
+            row for topic, rows in self.outbox.sent if topic == DEAD_LETTERS for some in rows.values() for row in some
+        ]
 
     async def tick(self, *, save: bool = False) -> None:
         """Let the stage do what is due, and what it started go on as far as it can."""
@@ -301,13 +309,52 @@ def test_a_snapshot_waits_for_letters_also_for_those_of_before_a_rebalance() -> 
 
 
 def test_a_topic_full_of_garbage_stops_the_worker_before_it_is_all_letters() -> None:
+    """What was refused up to then is handed on and saved first, so that no start sends a letter of it again."""
+
     async def test(on: Floor) -> None:
         await on.take()
-        with pytest.raises(
-            ConfigError, match=r"100% of the newest records are no events \(not JSON: .*\), allowed: 50%"
-        ):
-            on.fold_garbage(1_000)
-        assert on.outbox.sent == []
+        on.outbox.open.clear()
+        on.fold_garbage(1_000)
+        on.fold_garbage(1_000)  # read before the worker ends, and left to the next one
+        await on.tick()
+        assert on.shelf.saved == []
+        on.outbox.open.set()
+        said = (
+            rf"^cc.calls\[{PARTITION}\] up to offset 999: 100.0% of the newest records are no events, "
+            r"allowed: 50.0% \(limits.dead_letters\); the last at offset 999: not JSON: .*; mend the source; "
+        )
+        await on.tick()
+        with pytest.raises(ConfigError, match=said):
+            await on.tick()
+        assert len(on.letters()) == 1_000
+        for _ in range(2):
+            on.stage = on.new_stage()
+            with pytest.raises(ConfigError, match=said):
+                await on.take()
+        assert len(on.letters()) == 1_000
+        on.limit = LetterLimit(1)
+        on.stage = on.new_stage()
+        assert await on.take() == 1_000
+
+    floor(test)
+
+
+def test_dead_letters_in_single_fetches_are_as_many() -> None:
+    """The share is that of the newest records of the log, over restarts too, and not of those since the start."""
+
+    async def test(on: Floor) -> None:
+        await on.take()
+        for _ in range(499):
+            on.fold_garbage()
+        await on.tick(save=True)
+        await on.tick(save=True)
+        on.stage = on.new_stage()
+        assert await on.take() == 499
+        on.fold_garbage()
+        await on.tick()
+        with pytest.raises(ConfigError, match=r"up to offset 499: 100\.0%"):
+            await on.tick()
+        assert len(on.letters()) == 500
 
     floor(test)
 
