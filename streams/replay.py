@@ -53,6 +53,7 @@ class Replay:
 
     def __post_init__(self) -> None:
         self.shards = Shards(self.settings, self.processes)
+        self._merged = MergeState(Retention(quarters_ms=None))
         self._read = 0  # lines
         self._files: list[tuple[int, str]] = []  # first line, name
         self.invalid_share = 0.0
@@ -92,17 +93,16 @@ class Replay:
         return Report(recorded, self.frame, self.settings.goals(), _groups(self.settings, recorded.views))
 
     def recorded(self) -> Recorded:
-        """Return what a report is made of; once, for the shards say only what is new."""
+        """Return what a report is made of, of all that was read up to now."""
         self._name_invalid()
         said = self.shards.said()
         counts = counted(said)
         self.invalid_share = counts.invalid / max(1, counts.events + counts.invalid)
-        merged = MergeState(Retention(quarters_ms=None))
         for source, record in said:
-            merged.apply(source, record)
-        newest_ms = max(progress.newest_ms for progress in merged.progress.values())
+            self._merged.apply(source, record)
+        newest_ms = max(progress.newest_ms for progress in self._merged.progress.values())
         now_ms = self.now_ms = newest_ms if self.as_of_ms is None else self.as_of_ms
-        views = limited(merged.views(), self.settings.limits.queues)
+        views = limited(self._merged.views(), self.settings.limits.queues)
         first = first_ms(views)
         intervals = [] if first is None else self.frame.intervals(first, now_ms)
         # What happens in a moment itself is in what stands open at the end of all, but not at the end of an interval.

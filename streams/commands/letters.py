@@ -215,7 +215,7 @@ def restate(
 
     from streams.report import Frame
     from streams.restate import restate as restated
-    from streams.restate import table_of
+    from streams.restate import said, table_of
 
     if csv and out is None:
         raise ConfigError("--csv: nothing to write, allowed: with --out DIR")
@@ -226,9 +226,8 @@ def restate(
         _print_lines(found.changed)
     elif found.changed:
         Console(highlight=False, markup=False, emoji=False).print(table_of(found))
-    click.echo(f"{found.late:,} late events change {len(found.changed):,} rows of intervals", err=as_json)
-    if found.gone:
-        click.echo(f"{found.gone:,} late events are no longer in their topics, and in none of these figures", err=True)
+    for line in said(found):
+        click.echo(line, err=as_json)
 
 
 def _found(settings: "Settings", topic: str, wanted: "Wanted") -> "list[Refused]":
