@@ -90,20 +90,31 @@ def test_figures_are_restated_with_the_late_events(kafka_broker: KafkaBroker, tm
         assert [(row["contact_id"], row["code"]) for row in listed] == [("late", "late")] * 2
         assert all(row["behind_s"] > 6 * 3_600 for row in listed)
         rows = floorpulse(bootstrap, "late", "restate", "--out", str(tmp_path / "restated"))
-        [row] = [row for row in rows if "handled" in row["after"]]
+        row, *gone = rows
         assert (row["queue"], row["channel"]) == ("sales", "voice")
         # By hand: answered after 10 s each, so the waits do not differ; talk is 60 s each.
         assert {name: (row["before"][name], row["after"][name]) for name in ("answered", "handled", "talk")} == {
             "answered": (2, 3), "handled": (2, 3), "talk": (120.0, 180.0),
         }  # fmt: skip
         assert "offered" not in row["after"]
+        # Of the third only the entry was known: waiting at the ends of four quarters of an hour, then lost.
+        assert (row["before"]["waiting"], row["after"]["waiting"]) == (1, 0)
+        assert [(one["before"].get("waiting"), one["before"].get("lost")) for one in gone] == [(1, None)] * 3 + [
+            (None, 1)
+        ]
+        assert all(set(one["after"].values()) == {None} for one in gone)
         assert {path.name for path in (tmp_path / "restated").iterdir()} >= {"intervals.parquet", "totals.parquet"}
         table = harness.run("late", "restate", "--bootstrap", bootstrap)
         assert "2 → 3" in table.stdout
-        assert table.stdout.endswith(f"2 late events change {len(rows)} rows of intervals\n")
+        assert table.stdout.endswith(
+            f"2 late events change {len(rows)} rows of intervals\n"
+            "the workers' figures and /metrics are not changed by this\n"
+        )
+        assert worker.page().sum("cc_contacts_answered_total") == 2
 
 
 def test_too_many_letters_stop_the_worker(kafka_broker: KafkaBroker, tmp_path: Path) -> None:
+    """Started again it says the same and makes no more letters; with a higher limit it goes on past them."""
     bootstrap = kafka_broker.bootstrap
     harness.ensure_topics(bootstrap)
     with Worker(bootstrap, tmp_path / "worker.log") as worker, feeder(bootstrap) as feed:
@@ -111,13 +122,52 @@ def test_too_many_letters_stop_the_worker(kafka_broker: KafkaBroker, tmp_path: P
         feed.flush()
         assert worker.ended(within_s=40) == 2
         line = worker.stderr().splitlines()[-1]
-        assert "100% of the newest records are no events (not JSON: " in line
-        assert "allowed: 50% (limits.dead_letters)" in line
+        assert "100.0% of the newest records are no events, allowed: 50.0% (limits.dead_letters); " in line
+        assert ": not JSON: " in line
+        made = len(harness.read(bootstrap, "cc.dead_letters"))
+        assert 500 <= made <= 2_000
+        worker.start()
+        assert worker.ended(within_s=40) == 2
+        assert worker.stderr().splitlines()[-1] == line
+        assert len(harness.read(bootstrap, "cc.dead_letters")) == made
     allow = tmp_path / "allow.toml"
     allow.write_text("[limits]\ndead_letters = 1\n", encoding="utf-8")
     with Worker(bootstrap, tmp_path / "allowed.log", options=("--settings", str(allow))) as worker:
         worker.wait_ready()
         wait_until(lambda: worker.page().sum("floorpulse_invalid_total") == 2_000, 20, "all are letters")
+        wait_until(lambda: len(harness.read(bootstrap, "cc.dead_letters")) == 2_000, 20, "each once")
+
+
+def test_where_there_is_nothing(kafka_broker: KafkaBroker) -> None:
+    bootstrap = kafka_broker.bootstrap
+    harness.ensure_topics(bootstrap)
+    for arguments, said in (
+        (("deadletters", "list"), "no letters in cc.dead_letters\n"),
+        (("deadletters", "replay"), "sent: 0; still no events: 0\n"),
+        (("late", "list"), "no late events in cc.late\n"),
+        (("late", "restate"), "no late events in cc.late: nothing to restate\n"),
+    ):
+        done = harness.run(*arguments, "--bootstrap", bootstrap)
+        assert (done.returncode, done.stdout, done.stderr) == (0, said, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("deadletters", "list"), "no Kafka broker answered at 127.0.0.1:"),
+        (("late", "restate"), "no Kafka broker answered at 127.0.0.1:"),
+        (("deadletters", "list", "--code", "late"), "'late' is not one of 'json', 'type', 'field', 'future'"),
+        (("deadletters", "list", "--since", "noon"), "'noon' is no time, allowed: "),
+        (("deadletters", "show", "cc.calls[3]"), "'cc.calls[3]' is no place, allowed: cc.calls[3]@17"),
+        (("deadletters", "replay", "--from", "x", "--code", "json"), "--from: sends all of a file, allowed: without "),
+        (("late", "restate", "--csv"), "--csv: nothing to write, allowed: with --out DIR"),
+        (("late", "restate", "--from", "2026-01-01T00:07"), "not the start of an interval of 15 minutes"),
+    ],
+)
+def test_what_cannot_be(arguments: tuple[str, ...], said: str) -> None:
+    done = harness.run(*arguments, "--bootstrap", f"127.0.0.1:{harness.free_port()}")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
 
 
 @pytest.mark.parametrize("group", ["deadletters", "late"])
