@@ -16,12 +16,14 @@ from typing import Any
 import faust
 import mode
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.cluster import ClusterMetadata
 from aiokafka.consumer import fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import Assignment
 from aiokafka.errors import CorruptRecordException
 from aiokafka.producer import AIOKafkaProducer
-from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.producer.message_accumulator import BatchBuilder, MessageAccumulator
 from aiokafka.record.memory_records import MemoryRecords
 from faust.sensors.monitor import Monitor
 from faust.stores import base, memory
@@ -100,6 +102,7 @@ NAMES = [
     (AIOKafkaProducer, "send_batch", "coroutine", "self batch topic partition"),
     (BatchBuilder, "append", "function", "self timestamp key value headers"),
     (BatchBuilder, "close", "function", "self"),
+    (MessageAccumulator, "add_batch", "coroutine", "self builder tp timeout"),
     # snapshots.py
     (faust.Table, "_new_store", "function", "self"),
     (faust.Topic, "send", "coroutine",
@@ -469,3 +472,27 @@ def test_faust_hands_a_login_to_aiokafka_as_we_mean_it() -> None:
     }
     by_certificate = _faust_app(Settings(kafka=KafkaSettings(tls=True)), "worker").producer._settings_auth()
     assert (by_certificate["security_protocol"], type(by_certificate["ssl_context"])) == ("SSL", ssl.SSLContext)
+
+
+def test_the_next_batch_waits_while_one_is_sent_again() -> None:
+    async def sent_again() -> list[bool]:
+        cluster = ClusterMetadata()
+        accumulator = MessageAccumulator(cluster, 1_000, 0, 1_200)
+        builder = accumulator.create_builder()
+        builder.append(timestamp=None, key=b"k", value=b"v")
+        place = TopicPartition("topic", 0)
+        await accumulator.add_batch(builder, place, 1_200)
+        [batch] = accumulator._batches[place]
+        batch.drain_ready()  # it was sent, and lies here again after a fault
+        following = asyncio.create_task(accumulator.add_batch(accumulator.create_builder(), place, 10))
+        waits = []
+        for _ in range(5_000):  # far less than 10 s; of stock aiokafka's these are over by then
+            await asyncio.sleep(0)
+            waits.append(not following.done())
+        accumulator._batches[place].popleft()
+        batch.done_noack()
+        await asyncio.wait_for(following, 10)
+        return waits
+
+    waits = asyncio.run(sent_again())
+    assert all(waits)
