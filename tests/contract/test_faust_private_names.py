@@ -8,6 +8,7 @@ import inspect
 import ssl
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
@@ -385,14 +386,21 @@ def test_a_row_may_be_a_tombstone() -> None:
     assert built((b"k", None))[1] == [True]
 
 
-def fetched(tp: TP, offset: int, *, damaged: bool = False) -> fetcher.PartitionRecords:
-    """Return a fetch of a log with the offsets 0 to 2 and 3 to 4 in two batches: it begins with the one that holds `offset`."""
+@cache
+def log_from(offset: int) -> bytes:
+    """Return a log with the offsets 0 to 2 and 3 to 4 in two batches, from the one on that holds `offset`."""
     log = b""
     for first, rows in ((0, [(b"a", b"0"), (b"b", None), (None, b"2")]), (3, [(b"a", b"3"), (b"c", b"4")])):
         batch, _ = built(*rows)
         batch.close()
         if first + len(rows) > offset:
             log += first.to_bytes(8, "big") + bytes(batch._build())[8:]  # as the broker does
+    return log
+
+
+def fetched(tp: TP, offset: int, *, damaged: bool = False) -> fetcher.PartitionRecords:
+    """Return a fetch of that log, from an offset on."""
+    log = log_from(offset)
     log = log[:-1] + bytes([log[-1] ^ damaged])
     return fetcher.PartitionRecords(tp, MemoryRecords(log), [], offset, None, None, True, fetcher.READ_UNCOMMITTED)
 
