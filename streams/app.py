@@ -183,7 +183,8 @@ class Worker:
                     self.telemetry.showed(self.merging.view.recovering)
             except Exception as error:
                 fail("flush", error)
-            if (told is None or told.done()) and telling.due(now):
+            # Not while it stops: a commit that finds its connection closed tries again for ever, and says so each time.
+            if not self.app.should_stop and (told is None or told.done()) and telling.due(now):
                 offsets = {tp: offset + 1 for tp, offset in self._read().items()}
                 told = asyncio.ensure_future(self.app.consumer.tell_group(offsets))
             await asyncio.sleep(TICK_S)
