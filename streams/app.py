@@ -161,6 +161,7 @@ class Worker:
         """Flush, save, publish and look after ourselves, over and over."""
         publishing, watching, telling = _Every(PUBLISH_S), _Every(WATCH_S), _Every(TELL_S)
         told: asyncio.Future[None] | None = None
+        telling.due(time.monotonic())  # first after a while: a worker that is stopped at once has nothing to tell
         ticked_at, slept = time.monotonic(), False
         while True:
             now = time.monotonic()
