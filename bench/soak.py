@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Final
 
+from bench.process import rss_mb
 from tests.integration.faults import ledger
 from tests.integration.harness import Worker, command, ensure_topics, environment, read, settle
 from tests.kafka_broker import ROOT, KafkaBroker
@@ -56,13 +57,13 @@ def main() -> None:
             [page] = settle(broker.bootstrap, worker)
         words = ledger.newest(read(broker.bootstrap, "cc.partials"))
     parts = [key.rsplit(b"|", 1)[1] for key, said in words.items() if not key.startswith(b"progress|") and said[4]]
-    late = [size for minute, size in samples if minute >= chosen.warm_up]
-    slope = _slope([(minute, size) for minute, size in samples if minute >= chosen.warm_up])
+    late = [(minute, size) for minute, size in samples if minute >= chosen.warm_up]
+    sizes = [size for _, size in late]
     found = {
         "events": sum(page.sources.values()),
-        "least_mb": min(late, default=0.0),
-        "most_mb": max(late, default=0.0),
-        "slope_kb_per_min": 1_000 * slope,
+        "least_mb": min(sizes, default=0.0),
+        "most_mb": max(sizes, default=0.0),
+        "slope_kb_per_min": 1_000 * _slope(late),
         "minute_panes": sum(part.startswith(b"1m:") for part in parts),
         "quarter_panes": sum(part.startswith(b"15m:") for part in parts),
     }
@@ -73,18 +74,10 @@ def _samples(worker: Worker, minutes: float) -> list[tuple[float, float]]:
     """Return minute and resident MB, over and over."""
     began, samples = time.monotonic(), list[tuple[float, float]]()
     while (minute := (time.monotonic() - began) / 60) <= minutes:
-        samples.append((minute, _resident_mb(worker)))
+        samples.append((minute, rss_mb(worker)))
         print(f"{minute:5.1f} min {samples[-1][1]:7.1f} MB", file=sys.stderr, flush=True)
         time.sleep(EACH_S)
     return samples
-
-
-def _resident_mb(worker: Worker) -> float:
-    assert worker.process is not None
-    for line in Path(f"/proc/{worker.process.pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1_000
-    raise AssertionError("the worker has ended")
 
 
 def _slope(samples: list[tuple[float, float]]) -> float:

@@ -25,6 +25,7 @@ from models.events import EVENTS, ContactEvent, Event, Prefix, event_type
 from models.goals import Goals
 from models.merge import QueueView
 from models.metric import Metric
+from models.other import OTHER
 from sinks.exposition import AnyFamily
 from sinks.names import (
     ALWAYS,
@@ -34,7 +35,6 @@ from sinks.names import (
     GAUGES,
     LABELS,
     MOST_ISSUES,
-    OTHER,
     counter_name,
 )
 from sinks.prometheus import FloorCollector, FloorView, SourceView

@@ -42,11 +42,9 @@ def page(families: Iterable[AnyFamily], form: str = PLAIN) -> bytes:
     parts: list[str] = []
     is_open = form == OPEN_METRICS
     for family in families:
-        text = escaped_text(family.documentation)
+        text = (escaped if is_open else escaped_text)(family.documentation)
         name = family.name if is_open or family.type != "counter" else f"{family.name}_total"
-        parts.append(
-            f"# HELP {name} {escaped(family.documentation) if is_open else text}\n# TYPE {name} {family.type}\n"
-        )
+        parts.append(f"# HELP {name} {text}\n# TYPE {name} {family.type}\n")
         if isinstance(family, Lines):
             parts += family.text
         else:

@@ -12,7 +12,6 @@ from models.metric import WINDOWS_MIN, Metric
 
 LABELS: Final = ("queue", "channel", "site")
 MOST_ISSUES: Final = 500  # series; the others are together one of each queue
-OTHER: Final = "_other"
 ALWAYS: Final = frozenset(  # counters that each queue has from the start
     {"offered", "answered", "abandoned", "short_abandoned", "handled", "transferred", "talk", "hold", "acw"}
 )

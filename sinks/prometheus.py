@@ -16,8 +16,9 @@ from models.book import Book, Key
 from models.goals import Goals
 from models.merge import QueueView
 from models.metric import WINDOWS_MIN
+from models.other import OTHER
 from sinks.exposition import AnyFamily, Lines, labels_text, number_text
-from sinks.names import DEBT, ISSUE_LABELS, ISSUES, MOST_ISSUES, OTHER
+from sinks.names import DEBT, ISSUE_LABELS, ISSUES, MOST_ISSUES
 from sinks.pane_reader import PaneReader
 from sinks.queue_lines import QueueLines, families
 from sinks.ratchet import NOTHING, Highest, Ratchet

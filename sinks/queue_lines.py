@@ -14,7 +14,6 @@ from models.catalogue import BY_NAME
 from models.goals import Goals
 from models.live import LiveFigures
 from models.merge import QueueView, window_start_ms
-from models.metric import WINDOWS_MIN
 from models.retention import MINUTE_MS
 from sinks.exposition import Lines, labels_text, number_text
 from sinks.names import (
@@ -80,7 +79,7 @@ class QueueLines:
         self._goals = goals
         self._reader = reader
         self._ratchet = ratchet
-        self._windows = {window: WindowSum(reader) for window in WINDOWS_MIN if window <= longest_window_min}
+        self._windows = [(m, metrics, WindowSum(reader)) for m, metrics in WINDOWED if m <= longest_window_min]
         self._view: QueueView | None = None
         self._from_ms = self._until_ms = 0  # when the lines hold, while the view is the same
         self._lines: dict[str, str] = {}
@@ -157,11 +156,9 @@ class QueueLines:
         book, key = self._goals, self._key
         always = book.same_throughout(key)
         last = now_ms // MINUTE_MS
-        for window_min, metrics in WINDOWED:
-            if window_min not in self._windows:
-                continue
+        for window_min, metrics, window in self._windows:
             start_ms = window_start_ms(now_ms, window_min)
-            found = self._windows[window_min].read(
+            found = window.read(
                 view.minutes,
                 start_ms // MINUTE_MS,
                 last,

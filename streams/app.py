@@ -11,7 +11,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any, Final, NoReturn
@@ -27,7 +27,7 @@ from models.settings import Settings
 from sinks.prometheus import FloorCollector
 from sinks.telemetry import Telemetry
 from streams import agents, topics, web
-from streams.driver import BatchTransport, Bounds
+from streams.driver import BatchTransport
 from streams.fold_stage import FoldStage
 from streams.kafka_clients import addresses, tls_context
 from streams.membership import instance_name
@@ -43,7 +43,6 @@ WATCH_S: Final = 1.0
 TELL_S: Final = 5.0
 STOP_S: Final = 8.0
 BATCH_BYTES: Final = 256 << 10
-REQUEST_BYTES: Final = 2 << 20  # a dead letter is a little larger than the largest record
 QUEUED_BATCHES: Final = 16  # that wait for an agent, of all its partitions
 
 log = logging.getLogger("floorpulse")
@@ -127,14 +126,12 @@ class Worker:
         self.app.on_partitions_assigned.connect(self._stop_showing)
         self.app.task(self._keep_time)
 
-    async def positions(self, bounds: Mapping[TP, Bounds]) -> Mapping[TP, int]:
+    async def positions(self, bounds: Mapping[TP, topics.Bounds]) -> Mapping[TP, int]:
         """Take the partitions that were assigned, drop the others, and say where to go on (see `Placement`)."""
         self.telemetry.rebalances.inc()
         sources = [tp for tp in bounds if tp.topic in self.folding]
         partials = bounds.keys() - sources
-        for topic, stage in self.folding.items():
-            stage.drop_all_but({tp.partition for tp in sources if tp.topic == topic})
-        self.merging.drop_all_but({tp.partition for tp in partials})
+        self._drop_all_but(bounds.keys())
         try:
             taken = await asyncio.gather(*(self.folding[tp.topic].take(tp.partition, *bounds[tp]) for tp in sources))
         except Exception as error:
@@ -148,10 +145,14 @@ class Worker:
 
     async def _stop_showing(self, _app: Any, assigned: set[TP], **_kwargs: Any) -> None:
         """Show nothing that went elsewhere, while the changelogs are read: its new owner shows it by then."""
+        self._drop_all_but(assigned)
+        self.merging.publish(self.folding.values())
+
+    def _drop_all_but(self, assigned: Set[TP]) -> None:
+        """Forget what went elsewhere."""
         for topic, stage in self.folding.items():
             stage.drop_all_but({tp.partition for tp in assigned if tp.topic == topic})
         self.merging.drop_all_but({tp.partition for tp in assigned if tp.topic == topics.PARTIALS})
-        self.merging.publish(self.folding.values())
 
     async def _stop_folding(self, *_args: Any, **_kwargs: Any) -> None:
         for stage in self.folding.values():
@@ -159,10 +160,10 @@ class Worker:
 
     async def _keep_time(self) -> None:
         """Flush, save, publish and look after ourselves, over and over."""
-        publishing, watching, telling = _Every(PUBLISH_S), _Every(WATCH_S), _Every(TELL_S)
-        told: asyncio.Future[None] | None = None
-        telling.due(time.monotonic())  # first after a while: a worker that is stopped at once has nothing to tell
         ticked_at, slept = time.monotonic(), False
+        publishing, watching = _Every(PUBLISH_S), _Every(WATCH_S)
+        telling = _Every(TELL_S, ticked_at)  # first after a while: a worker that is stopped at once has nothing to tell
+        told: asyncio.Future[None] | None = None
         while True:
             now = time.monotonic()
             try:
@@ -287,7 +288,7 @@ def _faust_app(settings: Settings, name: str) -> WorkerApp:
         broker_max_poll_interval=86_400.0,  # an idle worker never polls, and must not be put out for it
         producer_linger=0,
         producer_max_batch_size=BATCH_BYTES,
-        producer_max_request_size=REQUEST_BYTES,
+        producer_max_request_size=topics.LETTER_BYTES,
         Monitor=_QuietMonitor,
     )
     return app
@@ -309,9 +310,9 @@ def _credentials(kafka: KafkaSettings) -> Any:
 class _Every:
     """Says when so many seconds have passed since the last time."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, last_s: float = 0.0) -> None:
         self._seconds = seconds
-        self._last_s = 0.0
+        self._last_s = last_s
 
     def due(self, now_s: float) -> bool:
         """Tell whether it is time again."""

@@ -1,4 +1,4 @@
-"""Whether the fold runs compiled (deploy/native.py), and whether what was compiled is still what its sources say."""
+"""What was compiled of the fold (deploy/native.py), and whether it is still what its sources say."""
 
 from pathlib import Path
 from typing import Final
@@ -11,11 +11,6 @@ ROOT: Final = Path(__file__).parents[1]
 def libraries() -> list[Path]:
     """Return the files that were compiled: one for each module, and the one that holds them all."""
     return [*(ROOT / "models").glob("*.so"), *ROOT.glob("*__mypyc*.so")]
-
-
-def compiled() -> bool:
-    """Tell whether the fold runs compiled."""
-    return any((ROOT / "models").glob("*.so"))
 
 
 def refuse_stale() -> None:

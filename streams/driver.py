@@ -9,7 +9,7 @@ Overrides private names of faust-streaming 0.15.3; tests/contract fails where an
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from aiokafka import TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
@@ -19,15 +19,9 @@ from faust.types.tuples import TP, ConsumerMessage
 
 from streams import heartbeats
 from streams.fetching import BATCHED
+from streams.topics import Bounds
 
 _BACKPRESSURE_S = 0.005  # how long to wait when all partitions have enough queued; stock Faust sleeps a second
-
-
-class Bounds(NamedTuple):
-    """The offsets of a partition's log at some moment: of its first record, and after its last."""
-
-    start: int
-    end: int
 
 
 class Placement(Protocol):

@@ -15,9 +15,8 @@ from models.events import ContactEvent, Prefix
 from models.sections import KafkaSettings
 from streams.floor import Sent
 from streams.kafka_clients import connected
-from streams.topics import SOURCES
+from streams.topics import TOPIC_OF
 
-_TOPICS: Final[dict[Prefix, str]] = {prefix: topic for topic, prefix in SOURCES.items()}
 _UNSENT: Final = 20_000  # events that the producer may hold: it sets no limit of its own
 _DELIVERY_S: Final = 30
 
@@ -50,7 +49,7 @@ class Feeder:
     def send(self, prefix: Prefix, event: ContactEvent) -> None:
         """Hand an event to the producer, which sends it in the background."""
         try:
-            sent = self._producer.send(_TOPICS[prefix], encode(prefix, event), key=event.contact_id.encode())
+            sent = self._producer.send(TOPIC_OF[prefix], encode(prefix, event), key=event.contact_id.encode())
         except KafkaError as error:
             raise self._failed(error) from None
         sent.add_errback(self._note)

@@ -7,7 +7,7 @@ committed, so that no worker notices.
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -17,17 +17,10 @@ from rich.progress import Progress
 from models.errors import ConfigError, FloorpulseError
 from models.settings import Settings
 from streams.kafka_clients import client_options
-from streams.topics import admin, partitions_of
+from streams.topics import DEAD_LETTERS, LATE, SOURCES, Bounds, admin, described
 
 STALLED_S: Final = 30.0  # so long nothing at all may come
 _WAIT_MS: Final = 500
-
-
-class Bounds(NamedTuple):
-    """The offsets that a partition holds: from `start` up to `end`, which is not there yet."""
-
-    start: int
-    end: int
 
 
 class LogReader:
@@ -43,7 +36,8 @@ class LogReader:
 
     def __enter__(self) -> Self:
         with admin(self._settings.kafka) as client:
-            self._partitions: Mapping[str, int] = partitions_of(client)
+            found = described(client, [*SOURCES, DEAD_LETTERS, LATE])
+        self._partitions = {name: len(topic["partitions"]) for name, topic in found.items()}
         self._loop.__enter__()
         try:
             self._loop.run(self._start())

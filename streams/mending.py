@@ -19,11 +19,9 @@ from models.settings import Settings
 from streams.kafka_clients import connected
 from streams.letters import Refused
 from streams.recordings import DAMAGED, open_events
-from streams.topics import SOURCES
+from streams.topics import CALLS, LETTER_BYTES, SOURCES
 
-REQUEST_BYTES: Final = 2 << 20
 _ACKNOWLEDGED_S: Final = 60
-_TOPICS: Final = {prefix: topic for topic, prefix in SOURCES.items()}
 
 
 @dataclass(frozen=True)
@@ -109,7 +107,7 @@ def _of_line(line: bytes, mender: Mender) -> Mended:
         encoded = value.encode() if isinstance(value, str) else orjson.dumps(value)
         return mender.mended(str(body["topic"]), key.encode() if isinstance(key, str) else None, encoded)
     prefix = str(body.get("type")).partition(".")[0]
-    topic = next((topic for known, topic in _TOPICS.items() if known == prefix), _TOPICS["call"])
+    topic = next((topic for topic, known in SOURCES.items() if known == prefix), CALLS)
     return mender.mended(topic, None, line.strip())
 
 
@@ -119,7 +117,7 @@ def send(settings: Settings, records: Iterable[Mended]) -> Counter[str]:
         settings.kafka,
         KafkaProducer,
         acks="all",
-        max_request_size=REQUEST_BYTES,
+        max_request_size=LETTER_BYTES,
         linger_ms=20,
         enable_idempotence=False,  # ids are what keeps them from counting twice, and not every broker can
     )

@@ -118,6 +118,15 @@ class Queueing:
         contact.wait_ms = self._floor.now - contact.queued_ms
         return contact.wait_ms
 
+    def finish(self, contact: Contact, customer_ends: float) -> None:
+        """Transfer a handled contact, else end it; `customer_ends` is the share that the customer does."""
+        floor, profile = self._floor, contact.line.profile
+        if floor.chance(profile.transfer_share):
+            self._handling.transfer(contact, floor.rng.choice(profile.transfer_to))
+            self.enter(contact, by_transfer=True)
+        else:
+            self._handling.end(contact, "customer" if floor.chance(customer_ends) else "agent")
+
     # Other ways out
 
     def _hang_up(self, contact: Contact) -> None:

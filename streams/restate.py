@@ -17,10 +17,10 @@ from rich.table import Table
 from models.settings import Settings
 from streams.export import Export
 from streams.letters import Place, read
-from streams.log_reader import Bounds, LogReader
+from streams.log_reader import LogReader
 from streams.replay import Replay
 from streams.report import Frame, Row, iso
-from streams.topics import DEAD_LETTERS, LATE, SOURCES
+from streams.topics import DEAD_LETTERS, LATE, SOURCES, Bounds
 
 COLUMNS: Final = (
     ("offered", "offered", "{:,}"),

@@ -105,11 +105,7 @@ class Calls:
         if floor.chance(_ESCALATED):
             floor.tell(call, Escalated(**floor.fact(call), level="2"))
             call.line.tally["escalated"] += 1
-        if floor.chance(profile.transfer_share):
-            self._handling.transfer(call, floor.rng.choice(profile.transfer_to))
-            self._queueing.enter(call, by_transfer=True)
-        else:
-            self._handling.end(call, "customer" if floor.chance(_CUSTOMER_ENDS) else "agent")
+        self._queueing.finish(call, _CUSTOMER_ENDS)
 
     # Callbacks
 

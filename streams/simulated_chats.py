@@ -96,19 +96,11 @@ class Chats:
         if chat.to_write:
             floor.plan(chat, _profile(chat.line).thinking.draw_ms(floor.rng), partial(self._tell_person, chat))
         else:
-            floor.plan(chat, floor.seconds_ms(*_GOODBYE_S), partial(self._finish, chat))
+            floor.plan(chat, floor.seconds_ms(*_GOODBYE_S), partial(self._queueing.finish, chat, _CUSTOMER_ENDS))
 
     def _tell_person(self, chat: Chat) -> None:
         self._customer_writes(chat)
         self._begin_to_type(chat)
-
-    def _finish(self, chat: Chat) -> None:
-        floor, profile = self._floor, _profile(chat.line)
-        if floor.chance(profile.transfer_share):
-            self._handling.transfer(chat, floor.rng.choice(profile.transfer_to))
-            self._queueing.enter(chat, by_transfer=True)
-        else:
-            self._handling.end(chat, "customer" if floor.chance(_CUSTOMER_ENDS) else "agent")
 
 
 def _profile(line: Line) -> ChatQueue:

@@ -190,11 +190,12 @@ class Snapshots:
         pieces = [*([] if starts_anew else owner.pieces), Piece(list(chunks), zlib.crc32(body))]
         ids = self.ids[owner.topic], self.ids[PARTIALS]
         manifest = Manifest(offset, owner.epoch, pieces, SNAPSHOT_VERSION, settings, *ids)
+        row = _encode(manifest)
         key = f"{owner.topic}/manifest/{owner.epoch}/{owner.manifests}".encode()
-        await (await self._send(owner.partition, key, _encode(manifest)))
+        await (await self._send(owner.partition, key, row))
         rows = self._store.rows[owner.partition]  # so that a rebalance that gives the partition back finds them
         rows.update(chunks)
-        rows[key] = _encode(manifest)
+        rows[key] = row
         owner.pieces, owner.manifests = pieces, owner.manifests + 1
         if starts_anew:
             owner.base_bytes, owner.change_bytes = len(body), 0

@@ -14,7 +14,7 @@ from kafka.errors import TopicAlreadyExistsError, UnknownTopicOrPartitionError
 
 from models.errors import ConfigError
 from models.settings import Settings
-from streams.topics import PARTIALS, Topic, admin, ids_of, make, snapshots_topic, wanted
+from streams.topics import PARTIALS, Topic, admin, described, id_of, make, snapshots_topic, wanted
 
 MADE_ANEW_S: Final = 30
 _POLL_S: Final = 0.1
@@ -55,22 +55,20 @@ def inspect(settings: Settings) -> list[Checked]:
 
 
 def _found(client: KafkaAdminClient, topics: list[Topic]) -> dict[str, Found]:
-    known = set(client.list_topics())
-    names = [topic.name for topic in topics if topic.name in known]
-    if not names:
+    there = described(client, [topic.name for topic in topics])
+    if not there:
         return {}
-    resources = [ConfigResource("topic", name) for name in names]
+    resources = [ConfigResource("topic", name) for name in there]
     configs = client.describe_configs(resources, config_filter=ConfigFilterType.ALL)["topic"]
-    ids = ids_of(client, names)
     looked_at = {topic.name: {"cleanup.policy", *topic.config} for topic in topics}
     found = {}
-    for described in client.describe_topics(names):
-        name, partitions = described["name"], described["partitions"]
+    for name, said in there.items():
+        partitions = said["partitions"]
         places = [TopicPartition(name, partition["partition_index"]) for partition in partitions]
         starts = client.list_partition_offsets(dict.fromkeys(places, OffsetSpec.EARLIEST))
         ends = client.list_partition_offsets(dict.fromkeys(places, OffsetSpec.LATEST))
         found[name] = Found(
-            id=ids[name],
+            id=id_of(said),
             partitions=len(partitions),
             replication=min(len(partition["replica_nodes"]) for partition in partitions),
             config={key: configs[name][key]["value"] for key in sorted(looked_at[name])},

@@ -4,10 +4,10 @@ Source topics carry the broker's append time, so that "in the future" and retent
 Partition counts are fixed at birth: a key's place must never change. `ensure` makes what is missing and changes nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError, TopicAlreadyExistsError
@@ -25,8 +25,17 @@ PARTIALS: Final = "cc.partials"
 DEAD_LETTERS: Final = "cc.dead_letters"
 LATE: Final = "cc.late"
 SNAPSHOTS: Final = "snapshots"
+TOPIC_OF: Final[dict[Prefix, str]] = {prefix: topic for topic, prefix in SOURCES.items()}
+LETTER_BYTES: Final = 2 << 20  # a letter is a record, as large as brokers take it, and why it was refused
 SESSION_S: Final = 10  # a worker that is silent for so long has lost its partitions
 _DAY_MS: Final = 86_400_000
+
+
+class Bounds(NamedTuple):
+    """The offsets of a partition's log at some moment: of its first record, and after its last."""
+
+    start: int
+    end: int
 
 
 @dataclass(frozen=True)
@@ -49,7 +58,7 @@ def wanted(settings: Settings) -> list[Topic]:
     """Return all topics that a worker needs."""
     partitions = settings.kafka.partitions
     appended = {"message.timestamp.type": "LogAppendTime", "retention.ms": str(14 * _DAY_MS)}
-    letters = {"retention.ms": str(30 * _DAY_MS), "max.message.bytes": str(2 << 20)}  # a record and why it was refused
+    letters = {"retention.ms": str(30 * _DAY_MS), "max.message.bytes": str(LETTER_BYTES)}
     compacted = {
         "cleanup.policy": "compact",
         # A zombie's last word must not be compacted over the newer one before the newer one was repaired.
@@ -83,7 +92,7 @@ def admin(kafka: KafkaSettings) -> Iterator[KafkaAdminClient]:
 def ensure(settings: Settings) -> list[str]:
     """Make the topics that are missing; return their names. Raises `ConfigError` where one is there and wrong."""
     with admin(settings.kafka) as client:
-        missing = _missing(client, settings)
+        missing = _missing(settings, _wanted_and_there(client, settings))
         for topic in missing:
             with suppress(TopicAlreadyExistsError):  # another one was faster
                 make(client, topic, settings.kafka.replication)
@@ -102,24 +111,25 @@ def check(settings: Settings) -> dict[str, str]:
     Raises `ConfigError` unless all topics are there with the right number of partitions.
     """
     with admin(settings.kafka) as client:
-        missing = _missing(client, settings)
-        ids = {} if missing else ids_of(client, [topic.name for topic in wanted(settings)])
-    if missing:
+        found = _wanted_and_there(client, settings)
+    if missing := _missing(settings, found):
         names = ", ".join(topic.name for topic in missing)
         raise ConfigError(
             f"topics missing: {names}; run: floorpulse topics ensure --bootstrap {settings.kafka.bootstrap}"
         )
-    return ids
+    return {name: id_of(topic) for name, topic in found.items()}
 
 
-def _missing(client: KafkaAdminClient, settings: Settings) -> list[Topic]:
-    found = partitions_of(client)
+def _wanted_and_there(client: KafkaAdminClient, settings: Settings) -> dict[str, dict[str, Any]]:
+    return described(client, [topic.name for topic in wanted(settings)])
+
+
+def _missing(settings: Settings, found: Mapping[str, dict[str, Any]]) -> list[Topic]:
     missing = []
     for topic in wanted(settings):
-        count = found.get(topic.name)
-        if count is None:
+        if topic.name not in found:
             missing.append(topic)
-        elif count != topic.partitions:
+        elif (count := len(found[topic.name]["partitions"])) != topic.partitions:
             raise ConfigError(
                 f"topic {topic.name}: has {count} partitions, allowed: {topic.partitions} (kafka.partitions); "
                 f"set kafka.partitions = {count}, or delete the topic and run: floorpulse topics ensure"
@@ -127,12 +137,13 @@ def _missing(client: KafkaAdminClient, settings: Settings) -> list[Topic]:
     return missing
 
 
-def ids_of(client: KafkaAdminClient, names: list[str]) -> dict[str, str]:
-    """Return the ids of topics that are there."""
-    return {topic["name"]: str(topic.get("topic_id") or "") for topic in client.describe_topics(names)}
+def described(client: KafkaAdminClient, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return what the brokers say of those of the topics that are there: `partitions`, `topic_id` and more."""
+    known = set(client.list_topics())
+    there = [name for name in names if name in known]
+    return {topic["name"]: topic for topic in client.describe_topics(there)} if there else {}
 
 
-def partitions_of(client: KafkaAdminClient) -> dict[str, int]:
-    """Return the partition count of every topic."""
-    names = client.list_topics()
-    return {topic["name"]: len(topic["partitions"]) for topic in client.describe_topics(names)} if names else {}
+def id_of(topic: Mapping[str, Any]) -> str:
+    """Return the id of a described topic; "" where brokers give none."""
+    return str(topic.get("topic_id") or "")

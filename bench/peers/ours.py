@@ -20,10 +20,10 @@ import msgspec
 from faust.types.tuples import TP
 
 from bench.peers.job import MINUTE_MS, Meter, decode
-from streams.driver import BatchTransport, Bounds
+from streams.driver import BatchTransport
 from streams.fold_stage import FLUSH_S, FLUSH_SHARE, place
 from streams.outbox import Row, produce
-from streams.topics import CALLS, PARTIALS
+from streams.topics import CALLS, PARTIALS, Bounds
 from tests.integration.harness import PARTITIONS
 
 Pane = tuple[str, int]  # queue and minute since the epoch

@@ -2,20 +2,32 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from models.errors import ConfigError
-from streams.commands.options import BOOTSTRAP, INTERVAL, INTERVALS_MIN, SETTINGS, Moment, load_settings
+from streams.commands.options import (
+    BOOTSTRAP,
+    CSV,
+    FROM,
+    INTERVAL,
+    INTERVALS_MIN,
+    SETTINGS,
+    TO,
+    Moment,
+    check_csv,
+    load_settings,
+)
 
 if TYPE_CHECKING:
     from models.settings import Settings
     from streams.letters import Refused, Wanted
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+Shown = TypeVar("Shown")
 _NAMED = 20  # records that are named one by one
 _LIMIT = click.option("--limit", type=click.IntRange(1), metavar="N", help="Only the newest N.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
@@ -65,10 +77,7 @@ def list_letters(
     wanted = letters.Wanted(topic, code, since_ms, until_ms)
     found = _found(load_settings(settings_file, bootstrap), DEAD_LETTERS, wanted)
     shown = found[-limit:] if limit else found
-    if as_json:
-        _print_lines(map(letters.to_json, shown))
-    elif found:
-        _print_table(letters.table_of(shown))
+    _print(shown, letters.to_json, letters.table_of, as_json)
     _say_how_many(len(shown), len(found), f"letters in {DEAD_LETTERS}", letters.counts_of(found), as_json)
 
 
@@ -175,18 +184,15 @@ def list_late(
     wanted = letters.Wanted(topic, None, since_ms, until_ms)
     found = _found(load_settings(settings_file, bootstrap), LATE, wanted)
     shown = found[-limit:] if limit else found
-    if as_json:
-        _print_lines(map(letters.late_to_json, shown))
-    elif found:
-        _print_table(letters.late_table_of(shown))
+    _print(shown, letters.late_to_json, letters.late_table_of, as_json)
     _say_how_many(len(shown), len(found), f"late events in {LATE}", letters.queues_of(found), as_json)
 
 
 @late.command()
 @BOOTSTRAP
 @SETTINGS
-@click.option("--from", "from_ms", type=Moment(), help="Only intervals from this one on.")
-@click.option("--to", "to_ms", type=Moment(), help="Only intervals before this one.")
+@FROM
+@TO
 @INTERVAL
 @_JSON
 @click.option(
@@ -195,7 +201,7 @@ def list_late(
     metavar="DIR",
     help="Write the figures with the late events, as replay --out does.",
 )
-@click.option("--csv", is_flag=True, help="With --out: each also as CSV.")
+@CSV
 def restate(
     bootstrap: str | None,
     settings_file: Path | None,
@@ -211,21 +217,15 @@ def restate(
     All that the topics hold is folded again, without a horizon. Neither the workers nor /metrics are changed by it; --out
     writes the restated figures for whoever corrects a report.
     """
-    from rich.console import Console
-
     from streams.report import Frame
     from streams.restate import restate as restated
     from streams.restate import said, table_of
 
-    if csv and out is None:
-        raise ConfigError("--csv: nothing to write, allowed: with --out DIR")
+    check_csv(csv, out)
     settings = load_settings(settings_file, bootstrap)
     frame = Frame(INTERVALS_MIN[interval], from_ms, to_ms, settings.business_days())
     found = restated(settings, frame, out, csv)
-    if as_json:
-        _print_lines(found.changed)
-    elif found.changed:
-        Console(highlight=False, markup=False, emoji=False).print(table_of(found))
+    _print(found.changed, lambda row: row, lambda _: table_of(found), as_json)
     for line in said(found):
         click.echo(line, err=as_json)
 
@@ -241,18 +241,18 @@ def _found(settings: "Settings", topic: str, wanted: "Wanted") -> "list[Refused]
     return [letter for letter in found if wanted.takes(letter)]
 
 
-def _print_lines(rows: Any) -> None:
+def _print(
+    shown: Sequence[Shown], to_json: Callable[[Shown], Any], table_of: Callable[[Sequence[Shown]], Any], as_json: bool
+) -> None:
+    """Print what was found on standard output: JSON, an object a line, or a table where there is anything."""
     import orjson
-
-    for row in rows:
-        sys.stdout.buffer.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
-    sys.stdout.buffer.flush()
-
-
-def _print_table(table: Any) -> None:
     from rich.console import Console
 
-    Console(highlight=False, markup=False, emoji=False).print(table)
+    if as_json:
+        sys.stdout.buffer.writelines(orjson.dumps(to_json(one), option=orjson.OPT_APPEND_NEWLINE) for one in shown)
+        sys.stdout.buffer.flush()
+    elif shown:
+        Console(highlight=False, markup=False, emoji=False).print(table_of(shown))
 
 
 def _say_how_many(shown: int, found: int, what: str, counts: str, to_stderr: bool) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import click
 
+from models.errors import ConfigError
 from models.settings import Settings, load
 from streams.scenarios import SCENARIOS
 
@@ -52,6 +53,17 @@ class Moment(click.ParamType):
         except ValueError:
             self.fail(f"{value!r} is no time, allowed: 2026-01-31, 2026-01-31T09:15, …+02:00, or epoch ms", param, ctx)
         return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1_000)
+
+
+FROM = click.option("--from", "from_ms", type=Moment(), help="Report intervals from this one on.")
+TO = click.option("--to", "to_ms", type=Moment(), help="Report intervals before this one.")
+CSV = click.option("--csv", is_flag=True, help="With --out: each also as CSV.")
+
+
+def check_csv(csv: bool, out: Path | None) -> None:
+    """Raise `ConfigError` where files are asked for as CSV too, but none at all."""
+    if csv and out is None:
+        raise ConfigError("--csv: nothing to write, allowed: with --out DIR")
 
 
 def load_settings(path: Path | None, bootstrap: str | None) -> Settings:

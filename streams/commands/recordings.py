@@ -5,15 +5,14 @@ from pathlib import Path
 
 import click
 
-from models.errors import ConfigError
-from streams.commands.options import INTERVAL, INTERVALS_MIN, SETTINGS, Moment, load_settings
+from streams.commands.options import CSV, FROM, INTERVAL, INTERVALS_MIN, SETTINGS, TO, Moment, check_csv, load_settings
 
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @SETTINGS
-@click.option("--from", "from_ms", type=Moment(), help="Report intervals from this one on.")
-@click.option("--to", "to_ms", type=Moment(), help="Report intervals before this one.")
+@FROM
+@TO
 @INTERVAL
 @click.option("--as-of", "as_of_ms", type=Moment(), help="As it was known then: later events are passed over.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object: rows by interval, totals, quality.")
@@ -33,7 +32,7 @@ from streams.commands.options import INTERVAL, INTERVALS_MIN, SETTINGS, Moment, 
     metavar="DIR",
     help="Write intervals, totals and contacts as Parquet, and the lines that are no events (docs/replay.md).",
 )
-@click.option("--csv", is_flag=True, help="With --out: each also as CSV.")
+@CSV
 def replay(
     paths: tuple[str, ...],
     settings_file: Path | None,
@@ -58,8 +57,7 @@ def replay(
     from streams.replay import run_replay
     from streams.report import Frame
 
-    if csv and out is None:
-        raise ConfigError("--csv: nothing to write, allowed: with --out DIR")
+    check_csv(csv, out)
     settings = load_settings(settings_file, None)
     frame = Frame(INTERVALS_MIN[interval], from_ms, to_ms, settings.business_days())
     sys.exit(run_replay(paths, settings, as_json, frame, as_of_ms, max_invalid / 100, processes, out, csv))

@@ -37,10 +37,10 @@ from pydantic import SecretStr
 from models.sections import KafkaSettings
 from models.settings import Settings
 from streams.app import WorkerApp, _faust_app, _QuietMonitor
-from streams.driver import BatchConsumer, BatchTransport, Bounds
+from streams.driver import BatchConsumer, BatchTransport
 from streams.fetching import unpacked
 from streams.snapshots import RowStore, Snapshots
-from streams.topics import CALLS, PARTIALS
+from streams.topics import CALLS, PARTIALS, Bounds
 
 PINNED = {"faust-streaming": "0.15.3", "mode-streaming": "0.7.1", "aiokafka": "0.14.0"}
 ROOT = Path(__file__).parents[2]

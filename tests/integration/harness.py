@@ -346,6 +346,12 @@ def feeder(bootstrap: str, topic: str = CALLS) -> Iterator[Feeder]:
         made.close()
 
 
+def routed(line: bytes) -> tuple[str, KeyValue]:
+    """Return the topic of an event, and its record."""
+    event = json.loads(line)
+    return CHATS if event["type"].startswith("chat.") else CALLS, (event["contact_id"].encode(), line)
+
+
 def rows(events: Iterable[ContactEvent]) -> list[KeyValue]:
     """Encode call events as records keyed by contact."""
     return [(event.contact_id.encode(), encode("call", event)) for event in events]

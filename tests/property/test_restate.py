@@ -12,11 +12,10 @@ from models.codec import encode
 from models.log import Letter
 from models.settings import Settings
 from streams.letters import Place
-from streams.log_reader import Bounds
 from streams.replay import Replay
 from streams.report import Row
 from streams.restate import _fold
-from streams.topics import CALLS
+from streams.topics import CALLS, Bounds
 from tests.property.strategies import days, mixed, split
 
 TP = TopicPartition(CALLS, 3)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, TypedDict, Unpack
 
 import duckdb
 from xxhash import xxh3_64_digest
@@ -28,20 +28,21 @@ Figures = dict[Key, dict[str, int]]
 WrapUp = Literal["none", "event"]
 
 
-def recount(
-    events: Iterable[bytes],
-    now_ms: int,
-    threshold_s: int = 20,
-    short_s: int = 5,
-    *,
-    wrap_up: WrapUp = "none",
-    callbacks_in_offered: bool = False,
-    tolerance_s: int = 900,
-    expiry_ms: Mapping[str, int] = EXPIRY_MS,
-    other_expiry_ms: int = 72 * HOUR_MS,
-    first_response_s: int = 60,
-    hours: Sequence[tuple[int, int]] = (),
-) -> tuple[Figures, dict[str, int]]:
+class Rules(TypedDict, total=False):
+    """What the settings may say; `_counted` has what holds where they say nothing."""
+
+    threshold_s: int
+    short_s: int
+    wrap_up: WrapUp
+    callbacks_in_offered: bool
+    tolerance_s: int
+    expiry_ms: Mapping[str, int]
+    other_expiry_ms: int
+    first_response_s: int
+    hours: Sequence[tuple[int, int]]
+
+
+def recount(events: Iterable[bytes], now_ms: int, **rules: Unpack[Rules]) -> tuple[Figures, dict[str, int]]:
     """Return the figures of events, one line each, in any order, as known at `now_ms`; and the quality of the data.
 
     Keys are queue, channel and start of a quarter of an hour (UTC); without a start over all time, without queue and channel
@@ -49,19 +50,7 @@ def recount(
     `ringing`, `in_progress`, `in_acw`, `unanswered`, `callbacks_…`; `oldest_…` of each in epoch ms) is that of the quarter's
     end, or of `now_ms` where that is earlier. With `hours`, from when to when it is open, waits go by them only.
     """
-    with _counted(
-        events,
-        now_ms,
-        threshold_s,
-        short_s,
-        wrap_up,
-        callbacks_in_offered,
-        tolerance_s,
-        expiry_ms,
-        other_expiry_ms,
-        first_response_s,
-        hours,
-    ) as con:
+    with _counted(events, now_ms, **rules) as con:
         con.execute(_sql("figures"))
         figures: Figures = {}
         for queue, channel, start_ms, name, n in con.execute("FROM figures").fetchall():
@@ -105,6 +94,7 @@ def tally(events: Iterable[bytes], now_ms: int, state_at_ms: int) -> Tally:
 def _counted(
     events: Iterable[bytes],
     now_ms: int,
+    *,
     threshold_s: int = 20,
     short_s: int = 5,
     wrap_up: WrapUp = "none",

@@ -29,9 +29,10 @@ from models.folding import default_rules, ruled
 from models.goals import Goals, Live
 from models.log import Line
 from models.merge import MergeState, QueueView
+from models.other import OTHER
 from models.partition import PartitionState
 from sinks import exposition
-from sinks.names import MOST_ISSUES, OTHER
+from sinks.names import MOST_ISSUES
 from sinks.prometheus import FloorCollector, FloorView, SourceView
 from sinks.ratchet import Highest
 from sinks.telemetry import MeasuredCollector, Telemetry

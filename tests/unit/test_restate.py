@@ -9,10 +9,9 @@ from models.codec import encode
 from models.log import Letter
 from models.settings import Settings
 from streams.letters import Place
-from streams.log_reader import Bounds
 from streams.replay import Replay
 from streams.restate import Restated, _fold, changes, said, table_of
-from streams.topics import CALLS, CHATS
+from streams.topics import CALLS, CHATS, Bounds
 from tests.unit.builders import ms, queued
 
 NINE, TEN = "2024-06-10T09:00:00.000Z", "2024-06-10T10:00:00.000Z"

@@ -76,10 +76,8 @@ class Load:
         try:
             while not self._over.wait(_PACE_S):
                 for _ in range(round(self._per_s * _PACE_S)):
-                    line = next(self._lines)
-                    event = json.loads(line)
-                    topic = CHATS if event["type"].startswith("chat.") else CALLS
-                    self._feeders[topic].send([(event["contact_id"].encode(), line)])
+                    topic, row = harness.routed(next(self._lines))
+                    self._feeders[topic].send([row])
                     self.sent += 1
         except BaseException as error:
             self._fault = error
