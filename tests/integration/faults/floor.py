@@ -9,7 +9,7 @@ from typing import Final
 from tests.integration import harness
 from tests.integration.harness import PARTITIONS, Worker, wait_until
 
-SEED: Final = int(os.environ.get("FLOORPULSE_FAULTS_SEED", "1"))
+SEED: Final = int(os.environ.get("FAULTS_SEED", "1"))
 SESSION_S: Final = 10.0
 MOVED_S: Final = 60.0
 SOURCES: Final = 2 * PARTITIONS
