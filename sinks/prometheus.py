@@ -4,7 +4,7 @@ sinks/names.py says what the families of queues are, sinks/queue_lines.py makes 
 reason, and the issue of what is counted by issue: never a person or an id.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -104,6 +104,11 @@ class FloorCollector:
         """Return the highest values of the queues of which a counter rose since the last call, all of such a queue."""
         risen = {key: ratchet.unkept() for key, ratchet in self._ratchets.items()}
         return {key: shown for key, shown in risen.items() if shown is not None}
+
+    def keep_again(self, keys: Iterable[Key]) -> None:
+        """Let what was to be kept be kept once more, of the queues that are still ours: it was not."""
+        for key in self._ratchets.keys() & keys:
+            self._ratchets[key].keep_again()
 
     def _floor(self, view: FloorView, now_ms: int) -> Iterator[Lines]:
         queues = [queue for queue in view.queues if not queue.issue]

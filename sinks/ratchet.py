@@ -48,3 +48,7 @@ class Ratchet:
             return None
         self._rose = False
         return dict(self._highest)
+
+    def keep_again(self) -> None:
+        """Let all values be kept once more: the last time they were not."""
+        self._rose = True

@@ -101,11 +101,14 @@ class FoldStage:
         if too_many := self._too_many_letters(partition, state):
             raise too_many
         owner = await self._snapshots.claim(self.topic, partition)
-        owned = Owned(state, owner, saved_at=time.monotonic(), saved_offset=state.offset)
+        now = time.monotonic()
         if held:
-            owned.saved_offset = held.saved_offset
             state.unsent |= held.in_flight
-            owned.letters = held.letters
+            owned = replace(
+                held, owner=owner, in_flight=set(), flushing=None, saving=None, progress_at=0.0, saved_at=now
+            )
+        else:
+            owned = Owned(state, owner, saved_at=now, saved_offset=state.offset)
         self.owned[partition] = owned
         return state.offset + 1
 

@@ -34,7 +34,7 @@ class MetricsPage:
         self._floor = floor
         self._sources = MeasuredCollector(floor), telemetry.registry
         self._keep = keep
-        self._keeping: asyncio.Future[bool] | None = None
+        self._keeping: tuple[asyncio.Future[bool], Mapping[Key, Highest]] | None = None
         self._families: list[AnyFamily] = []
         self._pages: dict[str, bytes] = {}  # by content type
         self._made_at = 0.0
@@ -60,20 +60,28 @@ class MetricsPage:
     async def _keep_shown(self) -> bool:
         """Keep what counters are about to show, one writing at a time; return when it is acknowledged, or after a second.
 
-        Returns False where it was not kept since it is no longer ours: its new owner would show less.
+        Returns False where it was not kept, since it is no longer ours or the worker stops: the next owner would show less.
         """
         if self._keeping is None:
             shown = self._floor.unkept()
             if not shown or self.loop is None:
                 return True
-            self._keeping = asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._keep(shown), self.loop))
-        done, _ = await asyncio.wait({self._keeping}, timeout=KEPT_WITHIN_S)
+            self._keeping = asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._keep(shown), self.loop)), shown
+        keeping, kept = self._keeping
+        done, _ = await asyncio.wait({keeping}, timeout=KEPT_WITHIN_S)
         if not done:
             return True
-        [kept], self._keeping = done, None
-        if kept.cancelled():
+        self._keeping = None
+        if not _succeeded(keeping):
+            self._floor.keep_again(kept)
             return False
-        if error := kept.exception():
-            log.error("counters not kept: %s: %s", type(error).__name__, error)
-            return False
-        return kept.result()
+        return True
+
+
+def _succeeded(kept: asyncio.Future[bool]) -> bool:
+    if kept.cancelled():
+        return False
+    if error := kept.exception():
+        log.error("counters not kept: %s: %s", type(error).__name__, error)
+        return False
+    return kept.result()

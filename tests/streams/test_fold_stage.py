@@ -209,6 +209,22 @@ def test_a_state_that_comes_back_is_kept_and_what_was_not_acknowledged_is_sent_a
     floor(test)
 
 
+def test_what_was_counted_of_a_partition_stays_counted_when_it_comes_back() -> None:
+    """Else its counters on /metrics would fall until stage 2 has read what was sent."""
+
+    async def test(on: Floor) -> None:
+        await on.take()
+        on.fold(*CALL)
+        for _ in range(2):
+            await on.tick()
+        before = on.stage.views()
+        await on.take()
+        assert on.stage.views() == before
+        assert [view.events for view in before] == [len(CALL)]
+
+    floor(test)
+
+
 def test_who_restores_a_snapshot_goes_on_behind_it() -> None:
     async def test(on: Floor) -> None:
         await on.take()

@@ -128,3 +128,18 @@ def test_what_went_elsewhere_before_it_was_kept_is_not_shown() -> None:
         return first, await asked
 
     assert asyncio.run(scraped()) == (1, 1)
+
+
+def test_what_could_not_be_kept_is_not_shown_at_the_second_try_either() -> None:
+    """As when the worker stops: 2 was never kept, so its next owner begins at 1."""
+
+    async def scraped() -> list[int]:
+        worker = Worker()
+        worker.acknowledge.set()
+        first = await worker.offered_on_page()
+        worker.offered, worker.is_ours = 2, False
+        second = await worker.offered_on_page()
+        worker.is_ours = True
+        return [first, second, await worker.offered_on_page(), *worker.kept_offered]
+
+    assert asyncio.run(scraped()) == [1, 1, 2, 1, 2, 2, 2]
