@@ -11,9 +11,9 @@ from models.folding import last_in_time
 from models.goals import Goals
 from models.histogram import last_bucket_within
 from models.measures import SPAN, Cells
+from models.opened import Opened
 
 Amounts = dict[str, int]  # counts, and durations in ms
-Open = Callable[[int], Iterable[tuple[int, int, int]]]  # live cell -> start, end of the allowance (ms), how many
 
 _FLOW_CELLS: Final = {
     measures.ANSWER_WAIT_MS: "answer_wait_ms",
@@ -167,16 +167,16 @@ class AmountsReader:
                 return ("callbacks_kept",) if bucket <= self.goals.callback_tolerance_s else ()
         return ()
 
-    def add_open(self, found: Amounts, opened: Open, now_ms: int, from_ms: int, to_ms: int) -> Amounts:
+    def add_open(self, found: Amounts, opened: Opened, now_ms: int, from_ms: int, to_ms: int) -> Amounts:
         """Add what stands open (see the function `add_open`)."""
         return add_open(found, opened, lambda _: self.goals, now_ms, from_ms, to_ms)
 
 
 def add_open(
-    found: Amounts, opened: Open, goals_at: Callable[[int], Goals], now_ms: int, from_ms: int, to_ms: int
+    found: Amounts, opened: Opened, goals_at: Callable[[int], Goals], now_ms: int, from_ms: int, to_ms: int
 ) -> Amounts:
     """Add what still waits at `now_ms`, or was lost by then, and belongs to `[from_ms, to_ms)`, by the goals of its entry."""
-    for entered, expires, n in opened(measures.WAITING):
+    for entered, expires, n in opened.of(measures.WAITING):
         if entered > now_ms:
             continue
         goals = goals_at(entered)
@@ -189,7 +189,7 @@ def add_open(
         elif from_ms <= entered < to_ms:
             found["cohort_waiting"] += n
             found["w_in" if goals.is_within(entered, now_ms) else "w_out"] += n
-    for since, _, n in opened(measures.NO_RESPONSE):
+    for since, _, n in opened.of(measures.NO_RESPONSE):
         if from_ms <= since < to_ms and now_ms - since > 1_000 * goals_at(since).first_response_s:
             found["response_overdue"] += n
     return found

@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from models import measures
-from models.amounts import Open
 from models.goals import Goals
 from models.metric import Value
+from models.opened import Opened
 
 
 @dataclass(frozen=True)
@@ -37,16 +37,16 @@ class LiveFigures:
         return values | {"sl_v12": within / self.waiting if self.waiting else None}
 
 
-def of_queue(opened: Open, now_ms: int, goals: Goals, before_ms: int | None = None) -> LiveFigures:
+def of_queue(opened: Opened, now_ms: int, goals: Goals, before_ms: int | None = None) -> LiveFigures:
     """Read what stands open of a queue and channel at `now_ms`; what time alone does is done before `before_ms`.
 
     That is by `now_ms`, itself included, unless told: at the end of an interval what happens in that moment is not in it.
     """
     end_ms = now_ms + 1 if before_ms is None else before_ms
-    waits = [(start, n) for start, end, n in opened(measures.WAITING) if start <= now_ms and end >= end_ms]
-    older = [(start, n) for start, end, n in opened(measures.WAITING_CONTACT) if start <= now_ms and end >= end_ms]
-    callbacks = [(start, due, n) for start, due, n in opened(measures.CALLBACKS) if start <= now_ms]
-    asked = [(start, n) for start, _, n in opened(measures.UNANSWERED) if start <= now_ms]
+    waits = [(start, n) for start, end, n in opened.of(measures.WAITING) if start <= now_ms and end >= end_ms]
+    older = [(start, n) for start, end, n in opened.of(measures.WAITING_CONTACT) if start <= now_ms and end >= end_ms]
+    callbacks = [(start, due, n) for start, due, n in opened.of(measures.CALLBACKS) if start <= now_ms]
+    asked = [(start, n) for start, _, n in opened.of(measures.UNANSWERED) if start <= now_ms]
     tolerance_ms = 1_000 * goals.callback_tolerance_s
     return LiveFigures(
         waiting=sum(n for _, n in waits),
@@ -54,7 +54,7 @@ def of_queue(opened: Open, now_ms: int, goals: Goals, before_ms: int | None = No
         longest_wait=_age(waits, now_ms),
         longest_contact_age=_age(waits + older, now_ms),
         ringing=_open_until(opened, measures.RINGING, now_ms, end_ms),
-        in_progress=sum(n for start, _, n in opened(measures.IN_PROGRESS) if start <= now_ms),
+        in_progress=opened.begun(measures.IN_PROGRESS, now_ms),
         in_acw=_open_until(opened, measures.IN_ACW, now_ms, end_ms),
         callbacks_scheduled=sum(n for _, due, n in callbacks if due >= end_ms),
         callbacks_due=sum(n for _, due, n in callbacks if due < end_ms),
@@ -76,8 +76,8 @@ def of_all(figures: Iterable[LiveFigures]) -> LiveFigures:
     return LiveFigures(**merged)
 
 
-def _open_until(opened: Open, cell: int, now_ms: int, end_ms: int) -> int:
-    return sum(n for start, end, n in opened(cell) if start <= now_ms and end >= end_ms)
+def _open_until(opened: Opened, cell: int, now_ms: int, end_ms: int) -> int:
+    return sum(n for start, end, n in opened.of(cell) if start <= now_ms and end >= end_ms)
 
 
 def _age(starts: list[tuple[int, int]], now_ms: int) -> int | None:

@@ -5,17 +5,17 @@ no half flush is seen. Sums are kept by difference; views are immutable and may 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from models import measures
 from models.book import Key
 from models.measures import Cells, accumulate, added
+from models.opened import Opened
 from models.panes import LIVE_PART, REST_PART, Live
 from models.partials import Gone, Partial, Progress, Shown, Source
 from models.retention import MINUTE_MS, QUARTER_MS, Retention, left_tier
-from models.span import end_of, start_of
 
 FORGET_MS: Final = 10 * MINUTE_MS  # of event time
 _NO_LIVE: Final[list[Live]] = [{} for _ in range(measures.LIVE)]
@@ -71,11 +71,10 @@ class QueueView:
         panes = [self.minutes[minute] for minute in inside if minute in self.minutes]
         return _sum([*panes, self.quarters.get(quarter, {})])
 
-    def open(self, cell: int) -> Iterator[tuple[int, int, int]]:
-        """Yield what stands open of a live cell: start, end of the allowance (both ms), and how many."""
-        for live in self.live:
-            for span, n in live[cell].items():
-                yield start_of(span), end_of(span), n
+    @property
+    def open(self) -> Opened:
+        """Return what stands open."""
+        return Opened(self.live)
 
 
 def window_start_ms(now_ms: int, minutes: int) -> int:
@@ -102,6 +101,7 @@ class QueueState:
         self._quarters: dict[int, Cells] = {}
         self._live: dict[Source, list[Live]] = {}
         self._view: QueueView | None = None
+        self._shown: tuple[Cells, dict[int, Cells], dict[int, Cells]] | None = None  # total, minutes, quarters of views
 
     def apply(self, source: Source, partial: Partial) -> Partial | None:
         """Take what a source says now instead of what it said before.
@@ -120,6 +120,7 @@ class QueueState:
             return None
         before = known.body if known is not None and isinstance(known.body, dict) else {}
         change = added(partial.body, before, -1)
+        self._shown = None
         accumulate(self._total, change)
         if partial.part != REST_PART:
             tier, start_ms = partial.part.split(":")
@@ -146,8 +147,9 @@ class QueueState:
     def view(self) -> QueueView:
         """Return the figures as they stand."""
         if self._view is None:
-            live = tuple(self._live.values())
-            self._view = QueueView(self.key, dict(self._total), dict(self._minutes), dict(self._quarters), live)
+            if self._shown is None:
+                self._shown = dict(self._total), dict(self._minutes), dict(self._quarters)
+            self._view = QueueView(self.key, *self._shown, tuple(self._live.values()))
         return self._view
 
 

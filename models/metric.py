@@ -9,7 +9,7 @@ from math import ceil
 from typing import Final, Literal
 
 from models import measures
-from models.amounts import COHORT, FLOW, SCORED, Amounts
+from models.amounts import COHORT, FLOW, NAMES, SCORED, Amounts
 from models.histogram import quantiles_s
 from models.measures import SPAN, Cells
 
@@ -62,6 +62,11 @@ class Metric:
             return self.scaled(above)
         below = _sum(found, self.denominator)
         return above / below * self.scale if below else None
+
+    @cached_property
+    def amounts(self) -> frozenset[str]:
+        """Return the amounts that it is made of: where the goals of a queue choose, it may be any."""
+        return frozenset(NAMES if self.chosen else (*self.numerator, *self.minus, *(self.denominator or ())))
 
     @cached_property
     def scale(self) -> float:

@@ -85,18 +85,14 @@ class PaneReader:
     """Reads cells against goals and remembers what it read."""
 
     def __init__(self) -> None:
-        self._totals: dict[Goals, _TotalReader] = {}
-        self._met: dict[int, tuple[Goals, _TotalReader]] = {}  # by who the goals are: to compare them takes longer
+        self._totals: dict[Goals, Places] = {}
+        self._met: dict[int, tuple[Goals, Places]] = {}  # by who the goals are: to compare them takes longer
         self._known: dict[tuple[int, int], tuple[Cells, Goals, Amounts]] = {}
         self._read: dict[tuple[int, int], tuple[Cells, Goals, Amounts]] = {}  # since unread ones were forgotten
 
     def of(self, goals: Goals) -> AmountsReader:
         """Return the reader of amounts against these goals."""
-        return self._reader(goals).amounts
-
-    def total(self, cells: Cells, goals: Goals) -> Total:
-        """Return the amounts and the buckets of the histograms."""
-        return self._reader(goals).read(cells)
+        return self.places(goals).amounts
 
     def pane(self, cells: Cells, goals: Goals) -> Amounts:
         """Return the amounts of a pane that are not 0.
@@ -116,14 +112,15 @@ class PaneReader:
         """Forget the panes that were not asked for since the last call."""
         self._known, self._read = self._read, {}
 
-    def _reader(self, goals: Goals) -> "_TotalReader":
+    def places(self, goals: Goals) -> "Places":
+        """Return what each cell counts for against these goals."""
         met = self._met.get(id(goals))
         if met is None:
             if len(self._met) >= MOST_MET:
                 self._met.clear()
             reader = self._totals.get(goals)
             if reader is None:
-                reader = self._totals[goals] = _TotalReader(goals)
+                reader = self._totals[goals] = Places(goals)
             met = self._met[id(goals)] = goals, reader
         return met[1]
 
@@ -161,8 +158,38 @@ class WindowSum:
             total[name] += sign * n
 
 
-class _TotalReader:
-    """Reads amounts and histograms in one pass: each cell is known by the amounts and the bucket that it counts for."""
+class TotalSum:
+    """The amounts and histograms of one total; of one that changed, only the cells that did are read."""
+
+    def __init__(self, reader: PaneReader) -> None:
+        self._reader = reader
+        self._cells: Cells = {}
+        self._goals: Goals | None = None
+        self._found: Amounts = {}
+        self._counts: list[int] = []  # of all histograms, one after the other
+
+    def read(self, cells: Cells, goals: Goals) -> Total:
+        """Return what the cells come to; neither they nor what is returned may be changed."""
+        places = self._reader.places(goals)
+        if goals is not self._goals:
+            self._cells, self._goals = {}, goals
+            self._found, self._counts = dict.fromkeys(NAMES, 0), [0] * places.slots
+        before = self._cells
+        changes = [(cell, n - before.get(cell, 0)) for cell, n in cells.items() if before.get(cell) != n]
+        changes += [(cell, -before[cell]) for cell in before.keys() - cells.keys()]
+        found, counts = self._found, self._counts
+        for cell, n in changes:
+            names, slot = places.of(cell)
+            for name in names:
+                found[name] += n
+            if slot is not None:
+                counts[slot] += n
+        self._cells = cells
+        return Total(found, places.histograms(found, counts))
+
+
+class Places:
+    """What each cell counts for: its amounts, and its bucket in all histograms, one after the other."""
 
     def __init__(self, goals: Goals) -> None:
         self.amounts = AmountsReader(goals)
@@ -172,32 +199,30 @@ class _TotalReader:
             for named in HISTOGRAMS
         ]
         self._first: dict[int, tuple[int, _Edges]] = {}  # of a histogram: its first slot, and its edges
-        self._slots = 0
+        self.slots = 0
         for named, edges in zip(HISTOGRAMS, self._edges, strict=True):
-            self._first[named.histogram] = self._slots, edges
-            self._slots += len(edges.names)
-        self._places: dict[int, tuple[tuple[str, ...], int | None]] = {}
+            self._first[named.histogram] = self.slots, edges
+            self.slots += len(edges.names)
+        self._known: dict[int, tuple[tuple[str, ...], int | None]] = {}
 
-    def read(self, cells: Cells) -> Total:
-        found, counts, known = dict.fromkeys(NAMES, 0), [0] * self._slots, self._places
-        for cell, n in cells.items():
-            place = known.get(cell)
-            if place is None:
-                if cell >= measures.LONG_WAIT:
-                    continue  # one for each wait: not to be remembered
-                place = known[cell] = self.amounts.names_of(cell), self._slot(cell)
-            names, slot = place
-            for name in names:
-                found[name] += n
-            if slot is not None:
-                counts[slot] += n
+    def of(self, cell: int) -> tuple[tuple[str, ...], int | None]:
+        """Return the amounts that a cell counts for, and its slot."""
+        place = self._known.get(cell)
+        if place is None:
+            if cell >= measures.LONG_WAIT:
+                return (), None  # one for each wait: not to be remembered
+            place = self._known[cell] = self.amounts.names_of(cell), self._slot(cell)
+        return place
+
+    def histograms(self, found: Amounts, counts: list[int]) -> list[Buckets]:
+        """Return the buckets of each histogram from the counts of all slots."""
         histograms, first = [], 0
         for named, edges in zip(HISTOGRAMS, self._edges, strict=True):
             end = first + len(edges.names)
             sum_ms = sum(found[amount] for amount in named.sums)
             histograms.append(Buckets(edges.names, list(accumulate(counts[first:end])), sum_ms))
             first = end
-        return Total(found, histograms)
+        return histograms
 
     def _slot(self, cell: int) -> int | None:
         bucket = cell % SPAN

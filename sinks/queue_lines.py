@@ -4,58 +4,41 @@ Nobody waiting and nothing to divide by give no sample, never 0; what most queue
 voice queue) is there once it happened. Counters go through the ratchet, so that they never fall.
 """
 
-from functools import cache
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
-from models import catalogue, live, measures
-from models.amounts import add_open
+from models import live, measures
 from models.book import Book
 from models.catalogue import BY_NAME
 from models.goals import Goals
 from models.live import LiveFigures
-from models.merge import QueueView, window_start_ms
+from models.merge import QueueView
 from models.retention import MINUTE_MS
+from sinks import counter_lines
+from sinks.counter_lines import CounterLines
 from sinks.exposition import Lines, labels_text, number_text
-from sinks.names import (
-    ALWAYS,
-    ALWAYS_LIVE,
-    BY_REASON,
-    COUNTERS,
-    GAUGES,
-    GOAL,
-    LABELS,
-    OLDEST,
-    THRESHOLD,
-    WINDOWED,
-    counter_name,
-)
-from sinks.pane_reader import HISTOGRAMS, Buckets, HistogramName, PaneReader, WindowSum
+from sinks.names import ALWAYS_LIVE, GAUGES, GOAL, LABELS, OLDEST, THRESHOLD, WINDOWED
+from sinks.pane_reader import PaneReader
 from sinks.ratchet import Ratchet
+from sinks.still_open import StillOpen
+from sinks.window_lines import WindowLines
 
-_COUNTERS: Final = tuple((counter_name(metric), metric, metric.name in ALWAYS) for metric in COUNTERS)
-_LIVE: Final = tuple((name, exported, name in ALWAYS_LIVE) for name, exported in GAUGES.items())
-_BY_REASON: Final = tuple(  # of each family: its name, and of each reason: the series, its last label, and the cell
-    (
-        name,
-        tuple((f'{name}_total{{reason="{reason}"}}', f'reason="{reason}"}}', cell) for reason, cell in cells.items()),
-    )
-    for name, (_, cells) in BY_REASON.items()
+_ENDS_BY_TIME: Final = (
+    measures.WAITING,
+    measures.WAITING_CONTACT,
+    measures.RINGING,
+    measures.IN_ACW,
+    measures.CALLBACKS,
 )
-
-
-@cache
-def _edges(name: str, edges: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """Return of each edge of a histogram its series, and the last label of its lines."""
-    return tuple((f'{name}_bucket{{le="{edge}"}}', f'le="{edge}"}}') for edge in edges)
+_LIVE: Final = tuple((name, exported, name in ALWAYS_LIVE) for name, exported in GAUGES.items())
 
 
 def families() -> dict[str, Lines]:
     """Return all families of queues, without lines, by name."""
     found = [Lines(exported, BY_NAME[name].help, "gauge") for name, exported in GAUGES.items()]
     found += [Lines(name, f"{text}; where there is none: no sample", "gauge") for name, text in OLDEST.values()]
-    found += [Lines(name, metric.help, "counter") for name, metric, _ in _COUNTERS]
-    found += [Lines(name, text, "counter") for name, (text, _) in BY_REASON.items()]
-    found += [Lines(named.name, named.help, "histogram") for named in HISTOGRAMS]
+    found += counter_lines.families()
     found += [Lines(name, text, "gauge") for _, metrics in WINDOWED for name, text, _ in metrics]
     found += [Lines(*THRESHOLD, "gauge"), Lines(*GOAL, "gauge")]
     return {family.name: family for family in found}
@@ -74,30 +57,46 @@ class QueueLines:
         longest_window_min: int,
     ) -> None:
         self.labels = labels_text(dict(zip(LABELS, (*key[:2], site), strict=True)))
-        self._open_labels = self.labels.removesuffix("}")
         self._key = key
         self._goals = goals
-        self._reader = reader
-        self._ratchet = ratchet
-        self._windows = [(m, metrics, WindowSum(reader)) for m, metrics in WINDOWED if m <= longest_window_min]
+        self._counters = CounterLines(self.labels, reader, ratchet)
+        self._windows = [
+            WindowLines(self.labels, minutes, metrics, reader)
+            for minutes, metrics in WINDOWED
+            if minutes <= longest_window_min
+        ]
         self._view: QueueView | None = None
-        self._from_ms = self._until_ms = 0  # when the lines hold, while the view is the same
+        self._from_ms = 0  # since when the lines hold, while the view is the same
+        self._until_ms: int | None = None  # and until when; None: nobody asked yet
         self._lines: dict[str, str] = {}
 
     def of(self, view: QueueView, now_ms: int, *, anew: bool = False) -> dict[str, str]:
         """Return the lines of a view by family; `anew` makes them again though nothing of this seems to have changed."""
-        if anew or view is not self._view or not self._from_ms <= now_ms < self._until_ms:
+        if anew or view is not self._view or not self._holds(view, now_ms):
             self._view = view
-            self._lines = self._made(view, now_ms)
-            self._from_ms, self._until_ms = now_ms, self._changes_ms(view, now_ms)
+            self._lines = self._made(view, now_ms, anew)
+            self._from_ms, self._until_ms = now_ms, None
         return self._lines
 
-    def _made(self, view: QueueView, now_ms: int) -> dict[str, str]:
+    def _holds(self, view: QueueView, now_ms: int) -> bool:
+        """Tell whether time has changed nothing yet; asked only where no event did: in a busy queue one always does."""
+        if self._until_ms is None:
+            self._until_ms = self._changes_ms(view, self._from_ms)
+        return self._from_ms <= now_ms < self._until_ms
+
+    def _made(self, view: QueueView, now_ms: int, anew: bool) -> dict[str, str]:
         lines: dict[str, str] = {}
         goals = self._goals.of(self._key, now_ms)
         self._add_live(lines, live.of_queue(view.open, now_ms, goals), now_ms)
-        self._add_total(lines, view, now_ms, goals)
-        self._add_windows(lines, view, now_ms, goals)
+        shortest_from_ms = max((window.from_ms(now_ms) for window in self._windows), default=0)
+        goals_at: Callable[[int], Goals] = lambda _: goals  # noqa: E731  either of two
+        still_open = StillOpen(view.open, goals_at, now_ms, shortest_from_ms)
+        lines |= self._counters.of(view.total_at(now_ms), still_open.since(0), goals, anew=anew)
+        if not self._goals.same_throughout(self._key):  # windows are read against the goals of each time
+            goals_at = partial(self._goals.of, self._key)
+            still_open = StillOpen(view.open, goals_at, now_ms, shortest_from_ms)
+        for window in self._windows:
+            lines |= window.of(view, now_ms, goals, goals_at, still_open)
         self._add(lines, THRESHOLD[0], goals.threshold_s)
         self._add(lines, GOAL[0], goals.goal)
         return lines
@@ -115,76 +114,17 @@ class QueueLines:
             age_ms = getattr(figures, name)
             self._add(lines, exported, None if age_ms is None else (now_ms - age_ms) / 1_000)
 
-    def _add_total(self, lines: dict[str, str], view: QueueView, now_ms: int, goals: Goals) -> None:
-        ratchet, opened = self._ratchet, self._open_labels
-        ratchet.debt.clear()
-        cells = view.total_at(now_ms)
-        total = self._reader.total(cells, goals)
-        found = self._reader.of(goals).add_open(dict(total.found), view.open, now_ms, 0, now_ms + 1)
-        for name, metric, always in _COUNTERS:
-            series = f"{name}_total"
-            shown = ratchet.of(series, metric.counted(found), metric.scale)
-            if shown or always:
-                lines[name] = f"{series}{self.labels} {number_text(metric.scaled(shown))}\n"
-        for name, reasons in _BY_REASON:
-            text = ""
-            for series, label, cell in reasons:
-                if shown := ratchet.of(series, cells.get(cell, 0)):
-                    text += f"{name}_total{opened},{label} {shown}\n"
-            if text:
-                lines[name] = text
-        for named, buckets in zip(HISTOGRAMS, total.histograms, strict=True):
-            if text := self._histogram(named, buckets):
-                lines[named.name] = text
-
-    def _histogram(self, named: HistogramName, buckets: Buckets) -> str:
-        """Return the lines of a histogram; none where it is there only once it holds something."""
-        name, ratchet, opened = named.name, self._ratchet, self._open_labels
-        parts, shown = [], 0
-        for (series, label), within in zip(_edges(name, buckets.edges), buckets.within, strict=True):
-            value = ratchet.of(series, within)
-            shown = value if value > shown else shown  # an edge that is new knows no former values
-            parts.append(f"{name}_bucket{opened},{label} {shown}\n")
-        if not (shown or named.always):
-            return ""
-        sum_ms = ratchet.of(f"{name}_sum", buckets.sum_ms, 0.001)
-        parts.append(f"{name}_sum{self.labels} {sum_ms / 1_000!r}\n{name}_count{self.labels} {shown}\n")
-        return "".join(parts)
-
-    def _add_windows(self, lines: dict[str, str], view: QueueView, now_ms: int, goals: Goals) -> None:
-        """Add what was counted in each window; each of its panes is read against the goals that held in it."""
-        book, key = self._goals, self._key
-        always = book.same_throughout(key)
-        last = now_ms // MINUTE_MS
-        for window_min, metrics, window in self._windows:
-            start_ms = window_start_ms(now_ms, window_min)
-            found = window.read(
-                view.minutes,
-                start_ms // MINUTE_MS,
-                last,
-                (lambda _: goals) if always else (lambda minute: book.of(key, minute * MINUTE_MS)),
-            )
-            add_open(
-                found,
-                view.open,
-                (lambda _: goals) if always else (lambda at_ms: book.of(key, at_ms)),
-                now_ms,
-                start_ms,
-                now_ms + 1,
-            )
-            for name, _, metric in metrics:
-                self._add(lines, name, catalogue.value_of(metric, found, goals))
-
     def _changes_ms(self, view: QueueView, now_ms: int) -> int:
         """Return when time alone changes a line: a minute ends, a wait passes a limit, an allowance is over."""
         goals = self._goals.of(self._key, now_ms)
-        if goals.clock is not None and any(view.open(measures.WAITING)):
+        if goals.clock is not None and any(view.open.of(measures.WAITING)):
             return now_ms  # its limits stand on no clock that is read here
-        limits_ms = [1_000 * s for s in (goals.threshold_s, goals.first_response_s)]
-        tolerance_ms = 1_000 * goals.callback_tolerance_s
         moments = [(now_ms // MINUTE_MS + 1) * MINUTE_MS]
         for cell in range(measures.LIVE):
-            for start, end, _ in view.open(cell):
-                moments += [start, end, end + tolerance_ms + 1]
-                moments += [start + limit + n for limit in limits_ms for n in (0, 1)]
+            moments += view.open.begins_after(cell, now_ms)
+        for cell in _ENDS_BY_TIME:
+            moments += [end for _, end, _ in view.open.of(cell)]
+        for cell, limit_s in ((measures.WAITING, goals.threshold_s), (measures.NO_RESPONSE, goals.first_response_s)):
+            moments += [start + 1_000 * limit_s + n for start, _, _ in view.open.of(cell) for n in (0, 1)]
+        moments += [end + 1_000 * goals.callback_tolerance_s + 1 for _, end, _ in view.open.of(measures.CALLBACKS)]
         return min(moment for moment in moments if moment > now_ms)

@@ -37,8 +37,8 @@ from streams.outbox import Rows, produce
 from streams.snapshots import Snapshots
 from streams.watchdog import STUCK_S, Watchdog
 
-TICK_S: Final = 0.02
-PUBLISH_S: Final = 0.1
+TICK_S: Final = 0.01
+PUBLISH_S: Final = 0.02
 WATCH_S: Final = 1.0
 TELL_S: Final = 5.0
 STOP_S: Final = 8.0

@@ -21,6 +21,7 @@ from models.goals import Goals
 from models.histogram import SECONDS, UPPER_EDGES_MS
 from models.measures import SPAN, Cells
 from models.metric import Metric, Value
+from models.opened import Opened
 from models.other import standing_in
 from models.retention import MINUTE_MS, QUARTER_MS
 from models.span import end_of, start_of
@@ -210,12 +211,11 @@ def _open_amounts(question: Question, out: Contribution) -> Iterator[tuple[int, 
         if question.is_about(key) and cell in (measures.WAITING, measures.NO_RESPONSE):
             spans[cell, span] += n
     for (cell, span), n in spans.items():
-        one = start_of(span), end_of(span), n
         yield (
-            one[0],
+            start_of(span),
             add_open(
                 dict.fromkeys(NAMES, 0),
-                lambda asked, cell=cell, one=one: [one] if asked == cell else [],  # type: ignore[misc]  # bound here
+                Opened([defaultdict(dict, {cell: {span: n}})]),
                 lambda at_ms: question.goals.of(question.key, at_ms),
                 question.now_ms,
                 question.start_ms,
@@ -241,21 +241,21 @@ def _durations(question: Question, contact: Contact, by: Contribution) -> Part |
 def _standing(question: Question, contact: Contact, by: Contribution) -> Part | None:
     """Return what of a contact stood open in the row's queue at the end of the interval."""
     at_ms, until_ms = question.moment
-    opened: defaultdict[Key, Counter[tuple[int, int]]] = defaultdict(Counter)
+    opened: defaultdict[Key, defaultdict[int, Counter[int]]] = defaultdict(lambda: defaultdict(Counter))
     for changed_ms, key, cell, span, n in opened_by(contact, by):
         if changed_ms < until_ms and question.is_about(key):
-            opened[key][cell, span] += n
+            opened[key][cell][span] += n
     each = [
-        live.of_queue(partial(_spans, spans), at_ms, question.goals.of(key, at_ms), until_ms)
-        for key, spans in opened.items()
+        live.of_queue(Opened([cells]), at_ms, question.goals.of(key, at_ms), until_ms) for key, cells in opened.items()
     ]
     figures = live.of_all(each)
     wanted = _LIVE_CELLS[question.name]
     starts = [
         start_of(span)
-        for spans in opened.values()
-        for (cell, span), n in spans.items()
-        if n and cell in wanted and (cell not in _OVER_AT_THE_END or end_of(span) >= until_ms)
+        for cells in opened.values()
+        for cell in wanted
+        for span, n in cells[cell].items()
+        if n and (cell not in _OVER_AT_THE_END or end_of(span) >= until_ms)
     ]
     if question.name == "sl_v12":
         return Part(min(starts), figures.waiting_within, figures.waiting) if figures.waiting else None
@@ -265,7 +265,3 @@ def _standing(question: Question, contact: Contact, by: Contribution) -> Part | 
     if question.is_ranked:
         return Part(min(starts), durations=((value / 1_000, min(starts)),))
     return Part(min(starts), value) if value else None
-
-
-def _spans(open_then: Counter[tuple[int, int]], wanted: int) -> list[tuple[int, int, int]]:
-    return [(start_of(span), end_of(span), n) for (cell, span), n in open_then.items() if cell == wanted and n]

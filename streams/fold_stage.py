@@ -1,7 +1,8 @@
 """Stage 1 at work: the source partitions that this worker owns, folded, flushed and saved.
 
-Folding is synchronous. Flushes and snapshots go out beside it, one of each in flight a partition; what is in flight is part of
-the snapshot, so that a crash between the two loses no last word.
+Folding is synchronous. Flushes and snapshots go out beside it, one flush in flight for all partitions, since a batch waits
+for the one before it in its target, and one snapshot for each. What is in flight is part of the snapshot, so that a crash
+between the two loses no last word.
 """
 
 import asyncio
@@ -29,10 +30,13 @@ from streams.outbox import Row, Rows
 from streams.snapshots import Ownership, Snapshots
 from streams.topics import DEAD_LETTERS, LATE, PARTIALS, SOURCES
 
-FLUSH_S: Final = 0.1
+FLUSH_S: Final = 0.05
 PROGRESS_S: Final = 1.0
-# A flush that kept the loop for t is followed by the next after 30 t, or when it is quiet: stage 2 reads it all too.
+# A flush that kept the loop for t is followed by the next after 30 t: stage 2 reads it all too, and who is behind has little
+# time. Who is not has time, and what is to be flushed grows with what was folded since.
 FLUSH_SHARE: Final = 30
+FRESH_FLUSH_SHARE: Final = 4
+BEHIND_MS: Final = 1_000  # who always had something left to read for so long is behind
 CHECKED: Final = 1_000  # one record in so many is looked at for its place
 REASON_CHARACTERS: Final = 500
 SNAPSHOT_S: Final = 2.0
@@ -50,9 +54,9 @@ class Owned:
     owner: Ownership
     in_flight: set[tuple[Key, str]] = field(default_factory=set)
     letters: list[asyncio.Task[None]] = field(default_factory=list)  # refused records on their way
-    flushing: asyncio.Task[None] | None = None
     saving: asyncio.Task[None] | None = None
     progress_at: float = 0.0
+    collected_offset: int | None = None  # up to which what changed was sent; None: a restore may have left something
     saved_at: float = 0.0
     saved_offset: int = -1
     next_save_s: float = SNAPSHOT_S
@@ -87,7 +91,8 @@ class FoldStage:
         self._partitions = partitions
         self._telemetry = telemetry
         self._decode = decoder(SOURCES[topic])
-        self._folded_at = self._flushed_at = self._next_flush = 0.0
+        self._flushing: asyncio.Task[None] | None = None
+        self._flushed_at = self._flush_took_s = 0.0
 
     async def take(self, partition: int, start: int, end: int) -> int:
         """Own a partition whose log has the offsets `[start, end)`; return the next one to read.
@@ -105,11 +110,12 @@ class FoldStage:
         if held:
             state.unsent |= held.in_flight
             owned = replace(
-                held, owner=owner, in_flight=set(), flushing=None, saving=None, progress_at=0.0, saved_at=now
+                held, owner=owner, in_flight=set(), saving=None, progress_at=0.0, saved_at=now, collected_offset=None
             )
         else:
             owned = Owned(state, owner, saved_at=now, saved_offset=state.offset)
         self.owned[partition] = owned
+        self._flushing = None  # what it sends is sent again
         return state.offset + 1
 
     def _restore(self, partition: int) -> PartitionState:
@@ -169,7 +175,6 @@ class FoldStage:
         with self._telemetry.fold.labels(self.topic).time():
             state.fold(records)
         owned.appended_ms = records[-1].timestamp
-        self._folded_at = time.monotonic()
         self._limit.note(state.refused, start, state.offset, state.letters)
         owned.too_many = self._too_many_letters(partition, state)
         if state.letters:
@@ -235,12 +240,13 @@ class FoldStage:
         if not self.active:
             return
         now = time.monotonic()
-        quiet = now - self._folded_at > FLUSH_S and now - self._flushed_at > FLUSH_S
-        if quiet or now >= self._next_flush:
-            for partition, owned in self.owned.items():
-                self._flush(partition, owned, now)
-            self._flushed_at = time.monotonic()
-            self._next_flush = now + max(FLUSH_S, FLUSH_SHARE * (self._flushed_at - now))
+        if self._flushing is not None and self._flushing.done():
+            self._flushing.result()
+            self._flushing = None
+        share = FLUSH_SHARE if self._is_behind() else FRESH_FLUSH_SHARE
+        if self._flushing is None and now >= self._flushed_at + max(FLUSH_S, share * self._flush_took_s):
+            self._flush(now)
+            self._flushed_at, self._flush_took_s = now, time.monotonic() - now
         for owned in self.owned.values():
             if owned.saving is not None and owned.saving.done() and not owned.saving.cancelled():
                 owned.saving.result()  # a failed save ends the worker, as a failed flush does
@@ -252,21 +258,34 @@ class FoldStage:
             elif owned.too_many is not None:  # its letters are sent and saved: the next start sends none again
                 raise owned.too_many
 
-    def _flush(self, partition: int, owned: Owned, now: float) -> None:
-        """Send what changed, and at least once a second how far we are."""
-        if owned.flushing is not None:
-            if not owned.flushing.done():
-                return
-            owned.flushing.result()
-        state = owned.state
-        if self._left(self.topic, partition, state.offset) == 0:
-            owned.caught_up_ms = int(time.time() * 1_000)
-        changed = state.collect()
-        if not changed and now - owned.progress_at < PROGRESS_S:
-            return
-        owned.progress_at = now
-        owned.in_flight = set(changed)
+    def _is_behind(self) -> bool:
+        """Note which partitions have nothing left to read; tell whether one had something left for a while."""
+        now_ms = int(time.time() * 1_000)
+        for partition, owned in self.owned.items():
+            if self._left(self.topic, partition, owned.state.offset) == 0:
+                owned.caught_up_ms = now_ms
+        return any(now_ms - owned.caught_up_ms > BEHIND_MS for owned in self.owned.values())
+
+    def _flush(self, now: float) -> None:
+        """Send what changed, and at least once a second how far each partition is."""
         rows: defaultdict[int, list[Row]] = defaultdict(list)
+        sent: list[tuple[Owned, Counts]] = []
+        for partition, owned in self.owned.items():
+            changed = owned.state.collect() if owned.state.offset != owned.collected_offset else []
+            owned.collected_offset = owned.state.offset
+            if changed or now - owned.progress_at >= PROGRESS_S:
+                owned.progress_at = now
+                owned.in_flight = set(changed)
+                self._add_rows(rows, partition, owned, changed)
+                sent.append((owned, replace(owned.state.counts)))
+        if rows:
+            self._flushing = asyncio.ensure_future(self._send(rows, sent))
+
+    def _add_rows(
+        self, rows: defaultdict[int, list[Row]], partition: int, owned: Owned, changed: Iterable[tuple[Key, str]]
+    ) -> None:
+        """Add what changed of a partition, and how far it is."""
+        state = owned.state
         source, epoch = (self.topic, partition), owned.owner.epoch
         for key, part in changed:
             value = encode(partial(state, key, part, epoch))
@@ -276,12 +295,12 @@ class FoldStage:
         progress = Progress(epoch, state.offset, newest_ms, owned.caught_up_ms, state.counts, settings)
         for target in range(self._partitions):
             rows[target].append(Row(progress_key(source), encode(progress)))
-        owned.flushing = asyncio.ensure_future(self._send(owned, rows, replace(state.counts)))
 
-    async def _send(self, owned: Owned, rows: Rows, counts: Counts) -> None:
+    async def _send(self, rows: Rows, sent: Iterable[tuple[Owned, Counts]]) -> None:
         with self._telemetry.flush.labels(self.topic).time():
             await self._produce(PARTIALS, rows)
-        owned.in_flight, owned.told = set(), counts
+        for owned, counts in sent:
+            owned.in_flight, owned.told = set(), counts
 
     def _save(self, owned: Owned, now: float) -> None:
         saved = snapshot.whole if owned.owner.wants_base else snapshot.changes

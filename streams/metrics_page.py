@@ -17,7 +17,7 @@ from sinks.prometheus import FloorCollector
 from sinks.ratchet import Highest
 from sinks.telemetry import MeasuredCollector, Telemetry
 
-CACHE_S: Final = 0.1
+CACHE_S: Final = 0.02
 KEPT_WITHIN_S: Final = 1.0  # while no broker answers no counter moves, and nothing is missed by not waiting
 Keep = Callable[[Mapping[Key, Highest]], Coroutine[Any, Any, bool]]
 log = logging.getLogger("floorpulse")

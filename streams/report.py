@@ -211,7 +211,7 @@ class Report:
     def _loses(self, view: QueueView, start_ms: int, end_ms: int) -> bool:
         """Tell whether anybody is lost in `[start_ms, end_ms)`, of whom nothing stands in the panes yet."""
         until_ms = min(end_ms, self._recorded.now_ms + 1)
-        return any(start_ms <= expires < until_ms for _, expires, _ in view.open(measures.WAITING))
+        return any(start_ms <= expires < until_ms for _, expires, _ in view.open.of(measures.WAITING))
 
     def _reader(self, goals: Goals) -> AmountsReader:
         reader = self._readers.get(goals)
@@ -230,7 +230,7 @@ def _quarters(view: QueueView, start_ms: int, end_ms: int) -> list[int]:
     known |= {
         start // QUARTER_MS * QUARTER_MS
         for cell in (measures.WAITING, measures.NO_RESPONSE)
-        for start, _, _ in view.open(cell)
+        for start, _, _ in view.open.of(cell)
     }
     return sorted(quarter for quarter in known if start_ms <= quarter < end_ms)
 
@@ -243,7 +243,7 @@ def first_ms(views: Sequence[QueueView]) -> int | None:
         start // QUARTER_MS * QUARTER_MS
         for view in views
         for cell in range(measures.LIVE)
-        for start, _, _ in view.open(cell)
+        for start, _, _ in view.open.of(cell)
     ]
     return min(starts, default=None)
 

@@ -5,9 +5,8 @@ against what it read: the parts of its panes, and what stood open at the ends of
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Final
 
 import msgspec
@@ -21,14 +20,15 @@ from models.events import EVENTS, Prefix
 from models.goals import Goals
 from models.live import LiveFigures
 from models.log import Letter, Line
+from models.opened import Opened
 from models.partials import Partial, Progress, Source
 from models.partition import PartitionState
 from models.retention import Retention
 from models.settings import Settings
-from models.span import LONGEST_S, end_of, start_of
+from models.span import LONGEST_S, start_of
 
 Moment = tuple[int, int]
-Opened = tuple[int, Key, int, int, int]  # when, queue and channel, live cell, span, how many more
+Change = tuple[int, Key, int, int, int]  # of what stands open: when, queue and channel, live cell, span, how many more
 
 
 class Head(msgspec.Struct):
@@ -100,13 +100,13 @@ def is_chat(line: bytes) -> bool:
         return False  # no event, which the fold will say
 
 
-def _changes(state: PartitionState, moments: Sequence[int]) -> Iterator[Opened]:
+def _changes(state: PartitionState, moments: Sequence[int]) -> Iterator[Change]:
     by = state.blank()
     for contact in state.across(moments):
         yield from opened_by(contact, by)
 
 
-def opened_by(contact: Contact, by: Contribution) -> Iterator[Opened]:
+def opened_by(contact: Contact, by: Contribution) -> Iterator[Change]:
     """Yield what a contact opened and closed, and when, with what became known later of earlier times."""
     changes = [(at, key, cell, span, n) for at, out in contact.history(by) for key, cell, span, n in out.opened]
     still_open: defaultdict[tuple[Key, int, int], int] = defaultdict(int)
@@ -126,7 +126,7 @@ _CAN_BE_LOST: Final = (measures.WAITING, measures.WAITING_CONTACT)
 class _History:
     """What stood open over time, advanced from one moment to the next."""
 
-    def __init__(self, changes: Iterable[Opened]) -> None:
+    def __init__(self, changes: Iterable[Change]) -> None:
         self._changes = sorted(changes)
         self._next = 0
         self._open: defaultdict[Key, defaultdict[int, defaultdict[int, int]]] = defaultdict(
@@ -144,14 +144,10 @@ class _History:
             self._next += 1
         found = {}
         for key, cells in self._open.items():
-            figures = live.of_queue(partial(_spans, cells), at_ms, goals.of(key, at_ms), until_ms)
+            figures = live.of_queue(Opened([cells]), at_ms, goals.of(key, at_ms), until_ms)
             if figures != _NOTHING:  # who was lost is still among the open, with a span that is over
                 found[key] = figures
         return found
 
 
 _NOTHING: Final = LiveFigures()
-
-
-def _spans(open_now: Mapping[int, Mapping[int, int]], cell: int) -> list[tuple[int, int, int]]:
-    return [(start_of(span), end_of(span), n) for span, n in open_now.get(cell, {}).items()]

@@ -247,7 +247,7 @@ def _open(view: QueueView) -> list[list[tuple[int, int, int]]]:
     found = []
     for cell in range(measures.LIVE):
         spans: dict[tuple[int, int], int] = {}
-        for start, end, n in view.open(cell):
+        for start, end, n in view.open.of(cell):
             spans[start, end] = spans.get((start, end), 0) + n
         found.append(sorted((*span, n) for span, n in spans.items()))
     return found

@@ -125,7 +125,7 @@ class Floor:
 
     async def tick(self, *, save: bool = False) -> None:
         """Let the stage do what is due, and what it started go on as far as it can."""
-        self.stage._next_flush = float("-inf")
+        self.stage._flushed_at = float("-inf")
         if save:
             self.stage.owned[PARTITION].saved_at = float("-inf")
         self.stage.tick()

@@ -5,8 +5,8 @@ says each happening counts for, and when; of what stands open the time is its sp
 those of a voice queue of which no setting says anything: T is 20 s, S 5 s, and 60 min of silence make a wait lost.
 """
 
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypedDict, Unpack
 
 from models import events as ev
@@ -30,6 +30,7 @@ from models.events import (
 )
 from models.folding import FoldSettings, QueueRules, default_rules
 from models.log import Line
+from models.opened import Opened
 from models.partition import PartitionState
 from models.retention import Retention
 from models.span import span
@@ -46,6 +47,14 @@ Sums = Counter[tuple[Key, int, int]]  # queue and channel, time in ms, cell
 
 def ms(seconds: float) -> int:
     return START_MS + round(seconds * 1_000)
+
+
+def opened(spans: Mapping[int, Iterable[tuple[float, float]]]) -> Opened:
+    """Return what stands open, by live cell: start and end of the allowance in seconds, one each."""
+    by_cell = {
+        cell: Counter(span(ms(start), round(end - start)) for start, end in given) for cell, given in spans.items()
+    }
+    return Opened([defaultdict(Counter, by_cell)])
 
 
 # Events of contact "c", in short. Ids are unique unless told.

@@ -1,14 +1,13 @@
 """Amounts from cells, and from what stands open. By hand from GLOSSARY 3 and docs/counting.md; T = 20, S = 5 unless told."""
 
-from collections.abc import Iterable
-
 import pytest
 
 from models import measures as m
-from models.amounts import NAMES, AmountsReader, Open, summed
+from models.amounts import NAMES, AmountsReader, summed
 from models.goals import Goals
 from models.measures import Cells
-from tests.unit.builders import ms
+from models.opened import Opened
+from tests.unit.builders import ms, opened
 
 GOALS = Goals(threshold_s=20, short_abandon_s=5)
 HOUR_S = 3_600
@@ -109,17 +108,10 @@ def test_amounts_are_summed_by_name() -> None:
 #  c                         |-----|      10 s old
 
 
-def opened(**spans: Iterable[tuple[float, float]]) -> Open:
-    """Return what stands open, by cell: start and end of the allowance in seconds, one each."""
-    cells = {"waiting": m.WAITING, "no_response": m.NO_RESPONSE}
-    known = {cells[name]: [(ms(start), ms(end), 1) for start, end in given] for name, given in spans.items()}
-    return lambda cell: known.get(cell, [])
+WAITING = opened({m.WAITING: [(entry, entry + HOUR_S) for entry in (0, 100, 590)]})
 
 
-WAITING = opened(waiting=[(entry, entry + HOUR_S) for entry in (0, 100, 590)])
-
-
-def waiting(now_s: float, from_s: float, to_s: float, goals: Goals = GOALS, opened: Open = WAITING) -> dict[str, int]:
+def waiting(now_s: float, from_s: float, to_s: float, goals: Goals = GOALS, opened: Opened = WAITING) -> dict[str, int]:
     reader = AmountsReader(goals)
     return not_0(reader.add_open(reader.read({}), opened, ms(now_s), ms(from_s), ms(to_s)))
 
@@ -152,16 +144,16 @@ def test_who_waits_at_a_time(now_s: float, from_s: float, to_s: float, expected:
 )
 def test_who_is_lost_waits_no_more(now_s: float, from_s: float, to_s: float, expected: dict[str, int]) -> None:
     """It entered at 0, and nothing was heard for an hour; T was passed all the same."""
-    assert waiting(now_s, from_s, to_s, opened=opened(waiting=[(0, HOUR_S)])) == expected
+    assert waiting(now_s, from_s, to_s, opened=opened({m.WAITING: [(0, HOUR_S)]})) == expected
 
 
 def test_who_was_lost_within_the_threshold_never_passed_it() -> None:
-    assert waiting(999, 0, 999, Goals(threshold_s=60), opened(waiting=[(0, 60)])) == {"cohort_lost": 1, "lost": 1}
+    assert waiting(999, 0, 999, Goals(threshold_s=60), opened({m.WAITING: [(0, 60)]})) == {"cohort_lost": 1, "lost": 1}
 
 
 def test_a_first_response_is_overdue_after_its_target() -> None:
     """60 s: one asks since 0, one since 100."""
-    asking = opened(no_response=[(0, 0), (100, 100)])
+    asking = opened({m.NO_RESPONSE: [(0, 0), (100, 100)]})
     assert waiting(60, 0, 900, opened=asking) == {}
     assert waiting(160, 0, 900, opened=asking) == {"response_overdue": 1}
     assert waiting(161, 0, 900, opened=asking) == {"response_overdue": 2}
@@ -194,4 +186,4 @@ def test_by_open_hours_a_wait_stands_still_while_they_are_closed(
 ) -> None:
     """Open from 0 to 60 s and from 120 s on; who entered at 50 has waited for 20 s at 130."""
     goals = Goals(20, 5, clock=OpenEverySecondMinute())
-    assert waiting(now_s, from_s, to_s, goals, opened(waiting=[(50, 72 * HOUR_S)])) == expected
+    assert waiting(now_s, from_s, to_s, goals, opened({m.WAITING: [(50, 72 * HOUR_S)]})) == expected

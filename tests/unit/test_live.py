@@ -14,10 +14,9 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from models import measures as m
-from models.amounts import Open
 from models.goals import Goals
 from models.live import LiveFigures, of_all, of_queue
-from tests.unit.builders import ms
+from tests.unit.builders import ms, opened
 
 NOW = 600
 HOUR = 3_600
@@ -26,11 +25,6 @@ GOALS = Goals(threshold_s=20, callback_tolerance_s=60)
 
 
 Spans = Mapping[int, Sequence[tuple[float, float]]]
-
-
-def opened(spans: Spans) -> Open:
-    """Return what stands open, by cell: start and end of the allowance in seconds, one each."""
-    return lambda cell: [(ms(start), ms(end), 1) for start, end in spans.get(cell, ())]
 
 
 def figures(spans: Spans, now: float = NOW, goals: Goals = GOALS) -> LiveFigures:

@@ -29,7 +29,7 @@ def standing(**cells: Live) -> list[Live]:
 
 
 def open_of(view: QueueView, cell: int) -> list[tuple[int, int, int]]:
-    return sorted(view.open(cell))
+    return sorted(view.open.of(cell))
 
 
 def said(

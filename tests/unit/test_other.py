@@ -38,7 +38,7 @@ def test_the_busiest_keep_their_names_and_the_rest_is_added_up() -> None:
         3,
         3,
     )
-    assert sum(n for _, _, n in rest.open(measures.WAITING)) == 5
+    assert sum(n for _, _, n in rest.open.of(measures.WAITING)) == 5
 
 
 def test_issues_are_counted_apart() -> None:

@@ -8,7 +8,7 @@ from models import measures as m
 from models.amounts import AmountsReader, summed
 from models.goals import Goals
 from models.measures import Cells
-from sinks.pane_reader import HANDLE_EDGES_S, HISTOGRAMS, WAIT_EDGES_S, Buckets, PaneReader, Total, WindowSum
+from sinks.pane_reader import HANDLE_EDGES_S, HISTOGRAMS, WAIT_EDGES_S, Buckets, PaneReader, Total, TotalSum, WindowSum
 
 GOALS = Goals(threshold_s=20, short_abandon_s=5)
 CELLS = st.sampled_from([m.OFFERED, m.TALK_MS, m.ANSWER_WAIT + 7, m.ANSWER_WAIT + 30, m.COHORT_ABANDON_WAIT + 3])
@@ -23,6 +23,10 @@ def counts_of(total: Total, name: str) -> dict[str, int]:
     return dict(zip(found.edges, found.within, strict=True))
 
 
+def total_of(cells: Cells, goals: Goals) -> Total:
+    return TotalSum(PaneReader()).read(cells, goals)
+
+
 def test_panes_are_summed_against_the_goals() -> None:
     """T = 20 and 60: waits of 20 and of 30 s."""
     panes = {0: {m.ANSWER_WAIT + 20: 1}, 1: {m.ANSWER_WAIT + 30: 2}, 2: {}}
@@ -35,32 +39,41 @@ def test_panes_are_summed_against_the_goals() -> None:
 def test_buckets_are_cumulative_and_their_edges_inclusive() -> None:
     """Waits of 5, 6, 20, 21 and 1300 s."""
     cells = {m.ANSWER_WAIT + bucket: 1 for bucket in (5, 6, 20, 21)} | {m.ANSWER_WAIT + 680: 1, m.OFFERED: 5}
-    found = counts_of(PaneReader().total(cells, GOALS), "cc_answer_wait_seconds")
+    found = counts_of(total_of(cells, GOALS), "cc_answer_wait_seconds")
     assert [found[edge] for edge in ("5.0", "10.0", "20.0", "25.0", "1200.0", "+Inf")] == [1, 2, 3, 4, 4, 5]
     assert list(found) == [*(str(float(edge)) for edge in WAIT_EDGES_S), "+Inf"]
 
 
 def test_the_limits_of_the_goals_are_edges_of_waits_and_not_of_handle_times() -> None:
-    total = PaneReader().total({}, Goals(threshold_s=33, short_abandon_s=7))
+    total = total_of({}, Goals(threshold_s=33, short_abandon_s=7))
     assert {"7.0", "33.0"} <= counts_of(total, "cc_answer_wait_seconds").keys()
     assert list(counts_of(total, "cc_handle_seconds")) == [*(str(float(edge)) for edge in HANDLE_EDGES_S), "+Inf"]
 
 
 def test_sums_stand_beside_the_buckets() -> None:
     cells = {m.HANDLE + 90: 1, m.TALK_MS: 60_000, m.HOLD_MS: 20_000, m.WRAP_UP_MS: 10_000}
-    found = buckets_of(PaneReader().total(cells, GOALS), "cc_handle_seconds")
+    found = buckets_of(total_of(cells, GOALS), "cc_handle_seconds")
     assert (found.edges[-1], found.within[-1], found.sum_ms) == ("+Inf", 1, 90_000)
 
 
 def test_amounts_of_a_total_are_those_that_the_reader_of_amounts_finds() -> None:
     cells = {cell + bucket: 3 for cell in range(0, 15 * m.SPAN, m.SPAN) for bucket in (0, 7, 21, 400, 900)}
     cells |= {cell: cell for cell in range(m.LIVE, 160)} | {m.LONG_WAIT + 700_123: 1}
-    assert PaneReader().total(cells, GOALS).found == AmountsReader(GOALS).read(cells)
+    assert total_of(cells, GOALS).found == AmountsReader(GOALS).read(cells)
 
 
 def test_each_histogram_holds_its_own() -> None:
-    total = PaneReader().total({named.histogram + 7: n for n, named in enumerate(HISTOGRAMS, 1)}, GOALS)
+    total = total_of({named.histogram + 7: n for n, named in enumerate(HISTOGRAMS, 1)}, GOALS)
     assert [found.within[-1] for found in total.histograms] == [1, 2, 3, 4, 5]
+
+
+@settings(max_examples=200)
+@given(st.lists(st.tuples(st.dictionaries(CELLS, st.integers(-3, 9)), st.sampled_from([Goals(20), Goals(60)]))))
+def test_a_total_that_changes_is_what_its_cells_come_to(steps: list[tuple[Cells, Goals]]) -> None:
+    """Cells come, change and go, and the goals change: the total is that of the cells read anew."""
+    total = TotalSum(PaneReader())
+    for cells, goals in steps:
+        assert total.read(cells, goals) == total_of(cells, goals)
 
 
 @settings(max_examples=200)

@@ -11,11 +11,13 @@ c6                                                          Q..........         
 c7                                                          Q 10 A=====         1110, in progress
 """
 
+import re
 import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
+from random import Random
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
@@ -75,6 +77,7 @@ SOURCE = SourceView(
     "cc.calls", 3, events=22, duplicates=1, late=2, invalid=4, orphans=5, lost=6,
     newest_ms=ms(1_120), watermark_ms=ms(1_120 - 6 * 3_600), appended_ms=ms(1_180), lag=7,
 )  # fmt: skip
+WINDOW = re.compile("_(15|60)m")
 Samples = dict[str, float]
 
 
@@ -452,12 +455,13 @@ def test_promtool_accepts_the_page() -> None:
 class Floor:
     """A worker's collector over the events that are told to it; the state of stage 1 and 2 goes on."""
 
-    def __init__(self, kept: dict[Key, Highest] | None = None) -> None:
+    def __init__(self, kept: dict[Key, Highest] | None = None, goals: Book[Goals] | None = None) -> None:
         self.state = PartitionState(decoder("call"), FOREVER)
         self.merge = MergeState()
         self.kept: dict[Key, Highest] = kept or {}
         self.now_ms = NOW_MS
-        self.collector = FloorCollector(self.view, lambda: self.now_ms, Book(lambda _: Goals()), lambda _: "riga")
+        book = goals or Book(lambda _: Goals())
+        self.collector = FloorCollector(self.view, lambda: self.now_ms, book, lambda _: "riga")
 
     def view(self) -> FloorView:
         return FloorView(tuple(self.merge.views()), (SOURCE,), recovering=False, fresh_ms=NOW_MS, kept=self.kept)
@@ -576,6 +580,28 @@ def test_lines_that_are_remembered_move_with_time_alone() -> None:
         floor.now_ms = ms(at_s)
         view = floor.view()
         assert samples(floor.page()) == samples(page(view, now_ms=floor.now_ms))
+
+
+@pytest.mark.parametrize("changes", [(), (Clause({"threshold_s": 9}, valid_from_ms=ms(1_800)),)])
+def test_lines_that_are_remembered_move_with_events(changes: tuple[Clause, ...]) -> None:
+    """Whatever changed since, the page is that of a collector that remembers nothing; but no counter falls."""
+    goals = Book(lambda _: Goals(), changes)
+    floor, random = Floor(goals=goals), Random(1)
+    told: list[ContactEvent] = []
+    for n in range(60):
+        c, at, wait, talk = f"c{n}", random.uniform(0, 4_000), random.uniform(0, 60), random.uniform(0, 300)
+        told += [queued(at, c=c), ringing(at + wait / 2, c=c)]
+        if n % 4:
+            told += [answered(at + wait, c=c), held(at + wait + talk / 2, c=c), resumed(at + wait + talk, c=c)]
+        told.append(ended(at + wait + talk, c=c))
+    told.sort(key=lambda event: event.at)
+    while told:
+        some = [told.pop(0) for _ in range(min(len(told), random.randrange(4)))]
+        floor.tell(*some)
+        floor.now_ms = max([floor.now_ms, *(event.at + 1 for event in some)]) + random.randrange(3) * 900
+        pages = floor.page(), page(floor.view(), goals, now_ms=floor.now_ms)
+        moved, anew = ({name: n for name, n in samples(one).items() if not changes or WINDOW.search(name)} for one in pages)
+        assert moved == anew
 
 
 def test_a_clock_that_goes_back_moves_the_figures_back() -> None:
