@@ -1,9 +1,10 @@
 """From an event to `/metrics`: 2,000 events/s into a real Kafka, one worker, broker, feeder and scraper on this machine.
 
-A contact of its own queue is queued every 137 ms. It is late by the time from before it is sent to the end of the first answer
-of `/metrics` that counts it; the page is asked for again as soon as it was answered and 20 ms have passed, so both the worker's
-cache of the page and the making of it are in the figure. The floor is as busy as at 2,000 events/s it is: the five minutes
-before are in the log when the worker starts, and some 50,000 calls are open.
+A contact of a queue of its own enters every 13.7 ms. `/metrics` is scraped twice a second, ten times as often as Prometheus
+does by default; when a page has arrived, an event is late by the age of the newest of these contacts that the page counts: from
+before it was sent to now. So all is in the figure, the making of the page and its way too, but not the waiting for the next
+scrape. The floor is as busy as at 2,000 events/s it is: the five minutes before are in the log when the worker starts, and
+some 50,000 calls are open.
 """
 
 import asyncio
@@ -11,7 +12,6 @@ import re
 import statistics
 import tempfile
 import time
-from collections import deque
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -25,7 +25,7 @@ from bench.process import cpu_s
 from bench.sizes import share
 from bench.traffic import calls
 from models.codec import encode
-from models.events import ContactEvent, Queued
+from models.events import ContactEvent, Ended, Queued
 from streams.outbox import Row, produce
 from streams.topics import CALLS
 from tests.integration.harness import Worker, ensure_topics, log_ends, wait_until
@@ -34,16 +34,16 @@ from tests.kafka_broker import KafkaBroker
 EVENTS_PER_S: Final = 2_000
 EVENTS_A_CALL: Final = 7
 HISTORY_S: Final = 300
-LIVE_S: Final = share(30)
+LIVE_S: Final = share(60)
 SETTLE_S: Final = 5.0  # that are not measured
 TICK_S: Final = 0.01
-MARKER_S: Final = 0.137
-POLL_S: Final = 0.02
+MARKER_S: Final = 0.0137
+SCRAPE_S: Final = 0.5
 _COUNTED: Final = re.compile(rb'^cc_contacts_offered_total\{[^}]*queue="marker"[^}]*\} ([0-9.e+]+)', re.MULTILINE)
 
 
 def latency() -> dict[str, float]:
-    """Measure for 30 seconds, after five that do not count."""
+    """Measure for a minute, after five seconds that do not count."""
     with tempfile.TemporaryDirectory(prefix="floorpulse-bench-") as folder, KafkaBroker(Path(folder)) as broker:
         ensure_topics(broker.bootstrap)
         begins_at = time.time()
@@ -60,7 +60,7 @@ def latency() -> dict[str, float]:
         "p50_ms": statistics.median(late_ms),
         "p99_ms": statistics.quantiles(late_ms, n=100)[98],
         "most_ms": max(late_ms),
-        "markers": len(late_ms),
+        "scrapes": len(late_ms),
         "page_p50_ms": statistics.median(page_ms),
         "page_p99_ms": statistics.quantiles(page_ms, n=100)[98],
         "worker_cpu_percent": 100 * cpu_share,
@@ -82,15 +82,14 @@ class _Live:
         self._bootstrap = bootstrap
         self._worker = worker
         self._made = made
-        self._sent: deque[float] = deque()  # when the markers were sent that are not seen yet
-        self._seen = 0
+        self._sent: list[float] = []  # when each marker was sent
         self._late_ms: list[float] = []
         self._page_ms: list[float] = []
         self._measuring = False
         self._fed = False
 
     async def run(self) -> tuple[list[float], list[float], float]:
-        """Return how late each marker was, how long new pages took, and the worker's share of a core."""
+        """Return how late an event was at each scrape, how long that took, and the worker's share of a core."""
         self._producer = quick_producer(self._bootstrap)
         await self._producer.start()
         try:
@@ -121,7 +120,7 @@ class _Live:
             if time.monotonic() >= next_marker:
                 next_marker += MARKER_S
                 markers += 1
-                rows = chain(rows, [_marker(markers, int(now * 1_000))])
+                rows = chain(rows, _marker(markers, int(now * 1_000)))
                 self._sent.append(time.monotonic())
             if ready := placed(rows):
                 task = asyncio.create_task(produce(self._producer, CALLS, ready))
@@ -132,31 +131,29 @@ class _Live:
 
     async def _scrape(self) -> None:
         async with ClientSession() as session:
-            while not self._fed or self._sent:
+            while not self._fed:
                 began = time.monotonic()
                 async with session.get(f"http://127.0.0.1:{self._worker.port}/metrics") as answer:
                     page = await answer.read()
-                took_ms = 1_000 * (time.monotonic() - began)
-                if self._note(page) and self._measuring:
-                    self._page_ms.append(took_ms)
-                await asyncio.sleep(POLL_S)
+                ended = time.monotonic()
+                newest = self._newest_counted(page)
+                if newest is not None and self._measuring:
+                    self._late_ms.append(1_000 * (ended - newest))
+                    self._page_ms.append(1_000 * (ended - began))
+                await asyncio.sleep(SCRAPE_S - (ended - began) % SCRAPE_S)
 
-    def _note(self, page: bytes) -> bool:
-        """Take the time of the markers that this page is the first to count; tell whether there are any."""
+    def _newest_counted(self, page: bytes) -> float | None:
+        """Return when the newest contact was sent that a page counts."""
         found = _COUNTED.search(page)
         counted = int(float(found[1])) if found else 0
-        now, more = time.monotonic(), counted > self._seen
-        while self._seen < counted:
-            self._seen += 1
-            late_ms = 1_000 * (now - self._sent.popleft())
-            if self._measuring:
-                self._late_ms.append(late_ms)
-        return more
+        return self._sent[counted - 1] if counted else None
 
 
-def _marker(number: int, at_ms: int) -> Row:
+def _marker(number: int, at_ms: int) -> list[Row]:
+    """Return a contact that enters and leaves at once, so that nothing stands open of it."""
     contact = f"marker-{at_ms}-{number}"
-    event = Queued(
+    entered = Queued(
         id=f"{contact}:0", at=at_ms, contact_id=contact, queue="marker", direction="inbound", priority="normal"
     )
-    return Row(contact.encode(), encode("call", event))
+    ended = Ended(id=f"{contact}:1", at=at_ms, contact_id=contact, by="customer")
+    return [Row(contact.encode(), encode("call", event)) for event in (entered, ended)]

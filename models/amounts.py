@@ -188,7 +188,7 @@ def add_open(
             found["cohort_lost"] += n if from_ms <= entered < to_ms else 0
         elif from_ms <= entered < to_ms:
             found["cohort_waiting"] += n
-            found["w_in" if goals.is_within(entered, now_ms) else "w_out"] += n
+            found["w_in" if passed_at is None else "w_out"] += n
     for since, _, n in opened.of(measures.NO_RESPONSE):
         if from_ms <= since < to_ms and now_ms - since > 1_000 * goals_at(since).first_response_s:
             found["response_overdue"] += n

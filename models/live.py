@@ -49,8 +49,8 @@ def of_queue(opened: Opened, now_ms: int, goals: Goals, before_ms: int | None = 
     asked = [(start, n) for start, _, n in opened.of(measures.UNANSWERED) if start <= now_ms]
     tolerance_ms = 1_000 * goals.callback_tolerance_s
     return LiveFigures(
-        waiting=sum(n for _, n in waits),
-        waiting_within=sum(n for start, n in waits if goals.is_within(start, now_ms)),
+        waiting=sum([n for _, n in waits]),
+        waiting_within=sum([n for start, n in waits if goals.is_within(start, now_ms)]),
         longest_wait=_age(waits, now_ms),
         longest_contact_age=_age(waits + older, now_ms),
         ringing=_open_until(opened, measures.RINGING, now_ms, end_ms),
@@ -81,4 +81,5 @@ def _open_until(opened: Opened, cell: int, now_ms: int, end_ms: int) -> int:
 
 
 def _age(starts: list[tuple[int, int]], now_ms: int) -> int | None:
-    return max((now_ms - start for start, n in starts if n > 0), default=None)
+    oldest = min([start for start, n in starts if n > 0], default=None)
+    return None if oldest is None else now_ms - oldest

@@ -45,17 +45,19 @@ class CounterLines:
         self._open_labels = labels.removesuffix("}")
         self._ratchet = ratchet
         self._total = TotalSum(reader)
-        self._made_of: tuple[Cells, Amounts, Goals] | None = None
+        self._cells: Cells | None = None
+        self._still_open: Amounts | None = None
+        self._goals: Goals | None = None
         self._lines: dict[str, str] = {}
         self._exact: dict[str, tuple[Buckets, str]] = {}  # of the histograms that were shown as they are
 
     def of(self, cells: Cells, still_open: Amounts, goals: Goals, *, anew: bool) -> dict[str, str]:
         """Return the lines by family, of a total and the amounts of what stands open of it; `anew`: whatever changed."""
-        made_of = cells, still_open, goals
         if anew:
             self._exact.clear()
-        if anew or made_of != self._made_of:
-            self._lines, self._made_of = self._made(cells, still_open, goals), made_of
+        if anew or cells is not self._cells or goals is not self._goals or still_open != self._still_open:
+            self._lines = self._made(cells, still_open, goals)
+            self._cells, self._still_open, self._goals = cells, still_open, goals
         return self._lines
 
     def _made(self, cells: Cells, still_open: Amounts, goals: Goals) -> dict[str, str]:

@@ -1,7 +1,7 @@
-"""Reads amounts and Prometheus buckets from cells, each set of cells once for as long as it is asked for.
+"""Reads amounts and Prometheus buckets from cells, of those that were read before only what changed.
 
 Views never change their cells, so what was read of the same object still holds. Of a window that moves, only the panes that
-came, went or changed are read: the rest of its sum stays.
+came, went or changed are read, and of one that changed only the cells that did: the rest of the sum stays.
 """
 
 from bisect import bisect_left
@@ -19,6 +19,7 @@ from models.measures import SPAN, Cells
 WAIT_EDGES_S: Final = (5, 10, 15, 20, 25, 30, 45, 60, 90, 120, 180, 240, 300, 600, 1200)
 HANDLE_EDGES_S: Final = (15, 30, 60, 120, 180, 240, 300, 420, 600, 900, 1200, 1800, 3600)
 MOST_MET: Final = 10_000
+_NOTHING: Final[Cells] = {}
 
 
 @dataclass(frozen=True)
@@ -82,35 +83,11 @@ class Total:
 
 
 class PaneReader:
-    """Reads cells against goals and remembers what it read."""
+    """Knows what each cell counts for, by the goals."""
 
     def __init__(self) -> None:
-        self._totals: dict[Goals, Places] = {}
+        self._places: dict[Goals, Places] = {}
         self._met: dict[int, tuple[Goals, Places]] = {}  # by who the goals are: to compare them takes longer
-        self._known: dict[tuple[int, int], tuple[Cells, Goals, Amounts]] = {}
-        self._read: dict[tuple[int, int], tuple[Cells, Goals, Amounts]] = {}  # since unread ones were forgotten
-
-    def of(self, goals: Goals) -> AmountsReader:
-        """Return the reader of amounts against these goals."""
-        return self.places(goals).amounts
-
-    def pane(self, cells: Cells, goals: Goals) -> Amounts:
-        """Return the amounts of a pane that are not 0.
-
-        Both are told by who they are, not by what they hold, and so are kept with what was read of them.
-        """
-        key = id(cells), id(goals)
-        found = self._read.get(key)
-        if found is None:
-            found = self._known.get(key)
-            if found is None:
-                found = cells, goals, {name: n for name, n in self.of(goals).read(cells).items() if n}
-            self._read[key] = found
-        return found[2]
-
-    def forget_unread(self) -> None:
-        """Forget the panes that were not asked for since the last call."""
-        self._known, self._read = self._read, {}
 
     def places(self, goals: Goals) -> "Places":
         """Return what each cell counts for against these goals."""
@@ -118,10 +95,10 @@ class PaneReader:
         if met is None:
             if len(self._met) >= MOST_MET:
                 self._met.clear()
-            reader = self._totals.get(goals)
-            if reader is None:
-                reader = self._totals[goals] = Places(goals)
-            met = self._met[id(goals)] = goals, reader
+            places = self._places.get(goals)
+            if places is None:
+                places = self._places[goals] = Places(goals)
+            met = self._met[id(goals)] = goals, places
         return met[1]
 
 
@@ -130,40 +107,43 @@ class WindowSum:
 
     def __init__(self, reader: PaneReader) -> None:
         self._reader = reader
-        self._panes: dict[int, tuple[Cells, Goals, Amounts]] = {}
+        self._panes: dict[int, tuple[Cells, Goals]] = {}
         self._sum: Amounts = dict.fromkeys(NAMES, 0)
 
     def read(self, panes: Mapping[int, Cells], first: int, last: int, goals_of: Callable[[int], Goals]) -> Amounts:
         """Return the sums over the panes numbered `first` to `last`, each against its goals; it is the caller's to change."""
         known = self._panes
         for number in [number for number in known if not first <= number <= last or number not in panes]:
-            self._add(known.pop(number)[2], -1)
+            cells, goals = known.pop(number)
+            self._change(cells, _NOTHING, goals)
         for number in range(first, last + 1):
-            cells = panes.get(number)
-            if cells is None:
+            cells = panes.get(number, _NOTHING)
+            if cells is _NOTHING:
                 continue
-            goals, held = goals_of(number), known.get(number)
-            if held is not None:
-                if held[0] is cells and held[1] is goals:
-                    continue
-                self._add(held[2], -1)
-            found = self._reader.pane(cells, goals)
-            known[number] = cells, goals, found
-            self._add(found, 1)
+            goals = goals_of(number)
+            before, against = known.get(number, (_NOTHING, goals))
+            if before is cells and against is goals:
+                continue
+            if against is not goals:
+                self._change(before, _NOTHING, against)
+                before = _NOTHING
+            self._change(before, cells, goals)
+            known[number] = cells, goals
         return dict(self._sum)
 
-    def _add(self, found: Amounts, sign: int) -> None:
-        total = self._sum
-        for name, n in found.items():
-            total[name] += sign * n
+    def _change(self, before: Cells, cells: Cells, goals: Goals) -> None:
+        total, places = self._sum, self._reader.places(goals)
+        for cell, n in _changes(before, cells):
+            for name in places.of(cell)[0]:
+                total[name] += n
 
 
 class TotalSum:
-    """The amounts and histograms of one total; of one that changed, only the cells that did are read."""
+    """The amounts and histograms of one total."""
 
     def __init__(self, reader: PaneReader) -> None:
         self._reader = reader
-        self._cells: Cells = {}
+        self._cells = _NOTHING
         self._goals: Goals | None = None
         self._found: Amounts = {}
         self._counts: list[int] = []  # of all histograms, one after the other
@@ -172,13 +152,10 @@ class TotalSum:
         """Return what the cells come to; neither they nor what is returned may be changed."""
         places = self._reader.places(goals)
         if goals is not self._goals:
-            self._cells, self._goals = {}, goals
+            self._cells, self._goals = _NOTHING, goals
             self._found, self._counts = dict.fromkeys(NAMES, 0), [0] * places.slots
-        before = self._cells
-        changes = [(cell, n - before.get(cell, 0)) for cell, n in cells.items() if before.get(cell) != n]
-        changes += [(cell, -before[cell]) for cell in before.keys() - cells.keys()]
         found, counts = self._found, self._counts
-        for cell, n in changes:
+        for cell, n in _changes(self._cells, cells):
             names, slot = places.of(cell)
             for name in names:
                 found[name] += n
@@ -186,6 +163,15 @@ class TotalSum:
                 counts[slot] += n
         self._cells = cells
         return Total(found, places.histograms(found, counts))
+
+
+def _changes(before: Cells, cells: Cells) -> list[tuple[int, int]]:
+    """Return by how much each cell changed that did."""
+    changes = [(cell, n - before.get(cell, 0)) for cell, n in cells.items() if before.get(cell) != n]
+    came = sum([cell not in before for cell, _ in changes])
+    if len(before) + came > len(cells):
+        changes += [(cell, -before[cell]) for cell in before.keys() - cells.keys()]
+    return changes
 
 
 class Places:

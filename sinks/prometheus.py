@@ -117,7 +117,6 @@ class FloorCollector:
         for key in self._ratchets.keys() - {queue.key for queue in queues}:
             self._ratchets[key].debt.clear()  # its counters are not shown
         made = [self._queues[queue.key].of(queue, now_ms, anew=queue.key in lifted) for queue in queues]
-        self._reader.forget_unread()
         for name, family in families().items():
             family.text = [lines[name] for lines in made if name in lines]
             yield family

@@ -1,6 +1,5 @@
 """Amounts and Prometheus buckets from cells, read once for as long as they are asked for."""
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -80,11 +79,11 @@ def test_a_total_that_changes_is_what_its_cells_come_to(steps: list[tuple[Cells,
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 5), st.dictionaries(CELLS, st.integers(-3, 9)))))
 def test_a_window_that_moves_is_the_sum_of_its_panes(steps: list[tuple[int, int, Cells]]) -> None:
     """Each step changes one pane and moves the window, back too: the sum is that of the panes read anew."""
-    reader, panes, window, moved = PaneReader(), dict[int, Cells](), WindowSum(PaneReader()), 0
+    reader, panes, window, moved = AmountsReader(GOALS), dict[int, Cells](), WindowSum(PaneReader()), 0
     for number, by, cells in steps:
         panes[number], moved = cells, (moved + by) % 7
         found = window.read(panes, moved, moved + 3, lambda _: GOALS)
-        inside = [reader.pane(cells, GOALS) for n, cells in panes.items() if moved <= n <= moved + 3]
+        inside = [reader.read(cells) for n, cells in panes.items() if moved <= n <= moved + 3]
         assert found == summed(inside)
 
 
@@ -102,18 +101,6 @@ class Watched(dict[int, int]):
     def items(self):  # type: ignore[no-untyped-def]  # the type of a dict's view cannot be named
         self.reads += 1
         return super().items()
-
-
-@pytest.mark.parametrize("forgotten", [False, True])
-def test_what_was_read_is_read_again_only_once_it_was_not_asked_for(forgotten: bool) -> None:
-    reader, cells = PaneReader(), Watched({m.OFFERED: 3})
-    for _ in range(3):
-        assert reader.pane(cells, GOALS)["offered"] == 3
-    reader.forget_unread()  # it was read since the last call
-    if forgotten:
-        reader.forget_unread()
-    assert reader.pane(cells, GOALS)["offered"] == 3
-    assert cells.reads == (2 if forgotten else 1)
 
 
 def test_a_window_reads_only_the_panes_that_changed() -> None:

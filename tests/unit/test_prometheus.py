@@ -600,7 +600,9 @@ def test_lines_that_are_remembered_move_with_events(changes: tuple[Clause, ...])
         floor.tell(*some)
         floor.now_ms = max([floor.now_ms, *(event.at + 1 for event in some)]) + random.randrange(3) * 900
         pages = floor.page(), page(floor.view(), goals, now_ms=floor.now_ms)
-        moved, anew = ({name: n for name, n in samples(one).items() if not changes or WINDOW.search(name)} for one in pages)
+        moved, anew = (
+            {name: n for name, n in samples(one).items() if not changes or WINDOW.search(name)} for one in pages
+        )
         assert moved == anew
 
 
