@@ -72,7 +72,7 @@ def _seldom(done: Callable[[], bool], what: str) -> None:
 
 
 def _saved(page: Page) -> float:
-    return page.sum("floorpulse_snapshot_seconds_count", topic=CALLS)
+    return sum(page.by("topic", "floorpulse_snapshot_seconds_count", topic=CALLS).values())
 
 
 def _start(running: Worker) -> dict[str, float]:

@@ -27,7 +27,7 @@ from models.settings import Settings
 from sinks.prometheus import FloorCollector
 from sinks.telemetry import Telemetry
 from streams import agents, topics, web
-from streams.driver import BatchTransport
+from streams.driver import BatchTransport, Tables
 from streams.fold_stage import FoldStage
 from streams.kafka_clients import addresses, tls_context
 from streams.membership import instance_name
@@ -290,6 +290,7 @@ def _faust_app(settings: Settings, name: str) -> WorkerApp:
         producer_max_batch_size=BATCH_BYTES,
         producer_max_request_size=topics.LETTER_BYTES,
         Monitor=_QuietMonitor,
+        TableManager=Tables,
     )
     return app
 

@@ -263,6 +263,8 @@ class FoldStage:
         now_ms = int(time.time() * 1_000)
         for partition, owned in self.owned.items():
             if self._left(self.topic, partition, owned.state.offset) == 0:
+                if not owned.caught_up_ms:
+                    owned.progress_at = 0.0  # it is the first time: to be told at once
                 owned.caught_up_ms = now_ms
         return any(now_ms - owned.caught_up_ms > BEHIND_MS for owned in self.owned.values())
 

@@ -28,7 +28,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder, MessageAccumulat
 from aiokafka.record.memory_records import MemoryRecords
 from faust.sensors.monitor import Monitor
 from faust.stores import base, memory
-from faust.tables import recovery
+from faust.tables import TableManager, recovery
 from faust.transport import consumer as stock_consumer
 from faust.transport.drivers import aiokafka as stock
 from faust.types.tuples import TP, ConsumerMessage
@@ -37,7 +37,7 @@ from pydantic import SecretStr
 from models.sections import KafkaSettings
 from models.settings import Settings
 from streams.app import WorkerApp, _faust_app, _QuietMonitor
-from streams.driver import BatchConsumer, BatchTransport
+from streams.driver import BatchConsumer, BatchTransport, Tables
 from streams.fetching import unpacked
 from streams.snapshots import RowStore, Snapshots
 from streams.topics import CALLS, PARTIALS, Bounds
@@ -91,6 +91,8 @@ NAMES = [
     (fetcher.FetchResult, "getall", "function", "result max_records"),
     (fetcher.FetchResult, "check_assignment", "function", "self tp"),
     (fetcher.FetchResult, "_update_position", "function", "self"),
+    (TableManager, "on_start", "coroutine", "self"),
+    (TableManager, "_update_channels", "coroutine", "self"),
     # app.py
     (faust.App, "_new_transport", "function", "self"),
     (faust.App, "crash", "coroutine", "self reason"),
@@ -121,6 +123,7 @@ def test_a_name_is_as_we_know_it(owner: type, name: str, kind: str, parameters: 
 
 OVERRIDDEN = [
     (BatchConsumer, stock.Consumer, ["getmany", "seek_to_committed"]),
+    (Tables, TableManager, ["on_start"]),
     (WorkerApp, faust.App, ["_new_transport", "crash"]),
     (_QuietMonitor, Monitor, ["on_message_in", "on_stream_event_in", "on_stream_event_out"]),
     (RowStore, base.Store, ["__post_init__", "persisted_offset", "on_recovery_completed"]),

@@ -95,13 +95,14 @@ class Floor:
     settings: FoldSettings = field(default_factory=FoldSettings)
     end: int = 10_000
     limit: LetterLimit = field(default_factory=LetterLimit)
+    left: int | None = 0  # to read
 
     def __post_init__(self) -> None:
         self.stage = self.new_stage()
 
     def new_stage(self) -> FoldStage:
         shelf, outbox = cast(Snapshots, self.shelf), self.outbox
-        return FoldStage(CALLS, self.settings, shelf, outbox.produce, lambda *_: 0, 8, Telemetry(), self.limit)
+        return FoldStage(CALLS, self.settings, shelf, outbox.produce, lambda *_: self.left, 8, Telemetry(), self.limit)
 
     async def take(self) -> int:
         position = await self.stage.take(PARTITION, 0, self.end)
@@ -178,6 +179,36 @@ def test_figures_are_never_fresh_of_a_time_to_come() -> None:
         assert on.state.newest > progress.newest_ms + 1_000_000
 
     floor(test, settings=FoldSettings(skew_ms=None))
+
+
+def test_who_has_caught_up_says_so_at_once() -> None:
+    async def test(on: Floor) -> None:
+        on.left = None
+        await on.take()
+        await on.tick()
+        on.left = 0
+        await on.tick()
+        await on.tick()  # nothing new, and no second has passed
+        before, caught_up = on.outbox.told()
+        assert isinstance(before, Progress)
+        assert isinstance(caught_up, Progress)
+        assert before.caught_up_ms == 0 < caught_up.caught_up_ms
+
+    floor(test)
+
+
+def test_all_partitions_are_flushed_together() -> None:
+    """A batch waits for the one before it in its target: one for each partition would be as many round trips."""
+
+    async def test(on: Floor) -> None:
+        await on.take()
+        await on.stage.take(PARTITION + 1, 0, on.end)
+        on.fold(*CALL)
+        await on.tick()
+        assert len(on.outbox.sent) == 1
+        assert len([said for said in on.outbox.told() if isinstance(said, Progress)]) == 2
+
+    floor(test)
 
 
 def test_nothing_is_folded_or_sent_between_two_assignments() -> None:
