@@ -85,7 +85,7 @@ def message(contact: "Contact", fact: Fact, out: Contribution) -> bool:
 
 def _reply(contact: "Contact", chat: Chat, at: int, out: Contribution) -> None:
     key = key_of(contact, None, None, out)
-    if chat.bot_first and not chat.queued and chat.due_at is None:
+    if chat.bot_first and not chat.queued and not chat.responded and chat.due_at is None:
         chat.due_at = chat.first_at  # a person took over from the bot without a queue
     if chat.due_at is not None and not chat.responded:
         chat.responded = True

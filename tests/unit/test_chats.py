@@ -132,6 +132,11 @@ CASES: dict[str, Case] = {
         [message(0, "bot"), message(2), message(10, "agent")],
         is_response(2, 8, total=8, queue=UNKNOWN) + is_reply(10, 8, UNKNOWN),
     ),
+    # 0 b   2 m   10 a   20 a   50 E     who wrote once more is not waited for
+    "a bot, then a person twice, and no queue": (
+        [message(0, "bot"), message(2), message(10, "agent"), message(20, "agent"), ended(50)],
+        is_response(2, 8, total=8, queue=UNKNOWN) + is_reply(10, 8, UNKNOWN) + is_over(50, None, 48, UNKNOWN),
+    ),
     # ---------------------------------------------------------------- ends
     # 0 m 1 Q.................50 E       no response: at its start
     "missed": (
