@@ -24,7 +24,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),  # of what `left_over` collects
 ]
 GONE_S = 20.0
-SLOW_S = 0.02  # each way: a round trip takes 40 ms, as between two continents
+SLOW_S = 0.02  # each way: a round trip takes 40 ms, as within a continent
+SLOWER_S = 0.15  # as to the other side of the world
 
 
 @pytest.fixture(autouse=True)
@@ -109,6 +110,28 @@ def test_a_slow_broker_and_a_worker_that_is_killed_behind_it(kafka_broker: Kafka
         harness.wait_until(lambda: sum(worker.page().sources.values()) > 0, 30, "folding behind a slow network")
         worker.kill()
         worker.start()
+        feed.send()
+        feed.flush()
+        assert_exact(bootstrap, worker)
+
+
+def test_a_slow_broker_that_loses_its_connections(kafka_broker: KafkaBroker, tmp_path: Path) -> None:
+    bootstrap = kafka_broker.bootstrap
+    harness.ensure_topics(bootstrap)
+    with (
+        Proxy(kafka_broker) as proxy,
+        Worker(proxy.bootstrap, tmp_path / "worker.log") as worker,
+        traffic(bootstrap, 23, parts=3) as feed,
+    ):
+        worker.wait_ready()
+        proxy.delay_s = SLOWER_S
+        feed.send()
+        feed.flush()
+        harness.wait_until(lambda: sum(worker.page().sources.values()) > 0, 30, "folding behind a slow network")
+        feed.send()
+        proxy.cut()
+        feed.flush()
+        proxy.mend()
         feed.send()
         feed.flush()
         assert_exact(bootstrap, worker)
