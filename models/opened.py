@@ -4,9 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from models.span import BITS, end_of, start_of
 
-ByCell = (
-    Sequence[Mapping[int, int]] | Mapping[int, Mapping[int, int]]
-)  # live cell (models/measures.py) -> span -> how many
+# By live cell (models/measures.py), how many by span.
+ByCell = Sequence[Mapping[int, int]] | Mapping[int, Mapping[int, int]]
 
 
 class Opened:

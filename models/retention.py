@@ -5,7 +5,7 @@ from typing import Final
 
 MINUTE_MS: Final = 60_000
 QUARTER_MS: Final = 900_000
-GRACE_MS: Final = 3_600_000
+GRACE_MS: Final = 900_000  # a pane is moved at the end of a minute, and its last word may be on its way
 
 
 @dataclass(frozen=True)

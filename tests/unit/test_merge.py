@@ -361,12 +361,12 @@ HOUR_MS = 3_600_000
 
 
 def test_an_empty_part_past_its_tier_is_forgotten_and_its_record_may_go() -> None:
-    """Its minute moved into the quarter; 75 minutes, an hour of grace and a minute later nothing is left of it."""
+    """Its minute moved into the quarter; 75 minutes, 15 of grace and one later nothing is left of it."""
     state = merged(offered(2), progress(), said({}, 5), offered(2, 5, part=QUARTER), progress(5))
-    words = state.apply(SOURCE, progress(9, newest_ms=START_MS + 136 * MINUTE_MS))
+    words = state.apply(SOURCE, progress(9, newest_ms=START_MS + 91 * MINUTE_MS))
     assert words == [Gone(key(), MINUTE)]
     assert shown(state) == 2
-    assert state.apply(SOURCE, progress(9, newest_ms=START_MS + 150 * MINUTE_MS)) == []
+    assert state.apply(SOURCE, progress(9, newest_ms=START_MS + 105 * MINUTE_MS)) == []
     for step in (said({}, 10, part=QUARTER), offered(2, 10, part="total")):
         state.apply(SOURCE, step)
     words = state.apply(SOURCE, progress(10, newest_ms=START_MS + 50 * HOUR_MS))
@@ -377,14 +377,14 @@ def test_an_empty_part_past_its_tier_is_forgotten_and_its_record_may_go() -> Non
 def test_what_is_still_in_its_tier_stays() -> None:
     """The rest and what is open have no time; what is empty may be filled again while its tier holds it."""
     state = merged(said({}), said({}, part="total"), said(NOBODY, part="live"), progress())
-    assert state.apply(SOURCE, progress(9, newest_ms=START_MS + 134 * MINUTE_MS)) == []
+    assert state.apply(SOURCE, progress(9, newest_ms=START_MS + 89 * MINUTE_MS)) == []
     assert state.apply(SOURCE, progress(9, newest_ms=START_MS + 1_000 * HOUR_MS)) == [Gone(key(), MINUTE)]
 
 
 def test_each_source_has_its_own_time() -> None:
     """A partition in which nothing happens for hours has not let go of its minutes."""
     state = merged(offered(2), progress())
-    for step in (said({}), progress(9, newest_ms=START_MS + 136 * MINUTE_MS)):
+    for step in (said({}), progress(9, newest_ms=START_MS + 91 * MINUTE_MS)):
         words = state.apply(OTHER, step)
     assert words == [Gone(key(), MINUTE)]
     assert shown(state) == 2
@@ -392,9 +392,9 @@ def test_each_source_has_its_own_time() -> None:
 
 def test_a_zombies_word_about_the_past_is_not_counted() -> None:
     """Its owner after it has forgotten the part: there is no newer word to hold against it."""
-    past = progress(9, epoch=2, newest_ms=START_MS + 136 * MINUTE_MS)
+    past = progress(9, epoch=2, newest_ms=START_MS + 91 * MINUTE_MS)
     state = merged(offered(2, 3), progress(3), said({}, 5, epoch=2), progress(5, epoch=2), past)
     state.apply(SOURCE, offered(2, 4))
-    words = state.apply(SOURCE, progress(10, epoch=2, newest_ms=START_MS + 137 * MINUTE_MS))
+    words = state.apply(SOURCE, progress(10, epoch=2, newest_ms=START_MS + 92 * MINUTE_MS))
     assert words == [Gone(key(), MINUTE)]
     assert shown(state) == 0

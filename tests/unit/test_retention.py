@@ -1,4 +1,4 @@
-"""When a part of the panes is empty for good: its tier, and an hour of grace."""
+"""When a part of the panes is empty for good: its tier, and a quarter of an hour of grace."""
 
 import pytest
 
@@ -13,11 +13,11 @@ FOREVER = Retention(quarters_ms=None)
 @pytest.mark.parametrize(
     ("part", "retention", "kept_ms"),
     [
-        (f"1m:{START_MS}", Retention(), 135 * MINUTE_MS),  # 75 minutes and an hour
-        (f"15m:{START_MS}", Retention(), 49 * HOUR_MS),
-        (f"1m:{START_MS}", SHORT, 75 * MINUTE_MS),
-        (f"15m:{START_MS}", SHORT, 3 * HOUR_MS),
-        (f"1m:{START_MS}", FOREVER, 135 * MINUTE_MS),
+        (f"1m:{START_MS}", Retention(), 90 * MINUTE_MS),  # 75 minutes and 15
+        (f"15m:{START_MS}", Retention(), 48 * HOUR_MS + 15 * MINUTE_MS),
+        (f"1m:{START_MS}", SHORT, 30 * MINUTE_MS),
+        (f"15m:{START_MS}", SHORT, 135 * MINUTE_MS),
+        (f"1m:{START_MS}", FOREVER, 90 * MINUTE_MS),
     ],
 )
 def test_a_part_has_left_its_tier_after_retention_and_grace(part: str, retention: Retention, kept_ms: int) -> None:
