@@ -114,11 +114,11 @@ class WindowSum:
         """Return the sums over the panes numbered `first` to `last`, each against its goals; it is the caller's to change."""
         known = self._panes
         for number in [number for number in known if not first <= number <= last or number not in panes]:
-            cells, goals = known.pop(number)
-            self._change(cells, _NOTHING, goals)
+            before, against = known.pop(number)
+            self._change(before, _NOTHING, against)
         for number in range(first, last + 1):
-            cells = panes.get(number, _NOTHING)
-            if cells is _NOTHING:
+            cells = panes.get(number)
+            if cells is None:
                 continue
             goals = goals_of(number)
             before, against = known.get(number, (_NOTHING, goals))
@@ -178,7 +178,7 @@ class Places:
     """What each cell counts for: its amounts, and its bucket in all histograms, one after the other."""
 
     def __init__(self, goals: Goals) -> None:
-        self.amounts = AmountsReader(goals)
+        self._amounts = AmountsReader(goals)
         limits = {goals.threshold_s, goals.short_abandon_s}
         self._edges = [
             _Edges(sorted({*named.edges_s, *(() if named.histogram == measures.HANDLE else limits)}))
@@ -197,7 +197,7 @@ class Places:
         if place is None:
             if cell >= measures.LONG_WAIT:
                 return (), None  # one for each wait: not to be remembered
-            place = self._known[cell] = self.amounts.names_of(cell), self._slot(cell)
+            place = self._known[cell] = self._amounts.names_of(cell), self._slot(cell)
         return place
 
     def histograms(self, found: Amounts, counts: list[int]) -> list[Buckets]:

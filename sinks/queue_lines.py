@@ -1,7 +1,7 @@
 """The lines of one queue and channel on `/metrics`, made again only where an event or time changed something.
 
 Nobody waiting and nothing to divide by give no sample, never 0; what most queues never have (callbacks, surveys, chats on a
-voice queue) is there once it happened. Counters go through the ratchet, so that they never fall.
+voice queue) is there once it happened.
 """
 
 from collections.abc import Callable

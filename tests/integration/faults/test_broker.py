@@ -62,6 +62,25 @@ def traffic(bootstrap: str, seed: int, parts: int) -> Iterator[Traffic]:
         yield Traffic(seed, parts, {harness.CALLS: calls, harness.CHATS: chats})
 
 
+@contextmanager
+def slow_network(
+    broker: KafkaBroker, log: Path, *, seed: int, parts: int, delay_s: float
+) -> Iterator[tuple[Proxy, Worker, Traffic]]:
+    """A worker that has folded the first part of the traffic behind a network that delays each way."""
+    harness.ensure_topics(broker.bootstrap)
+    with (
+        Proxy(broker) as proxy,
+        Worker(proxy.bootstrap, log) as worker,
+        traffic(broker.bootstrap, seed, parts) as feed,
+    ):
+        worker.wait_ready()
+        proxy.delay_s = delay_s
+        feed.send()
+        feed.flush()
+        harness.wait_until(lambda: sum(worker.page().sources.values()) > 0, 30, "folding behind a slow network")
+        yield proxy, worker, feed
+
+
 def assert_exact(bootstrap: str, worker: Worker) -> None:
     """Compare the settled figures with the recount of what the topics hold."""
     [page] = harness.settle(bootstrap, worker)
@@ -96,42 +115,22 @@ def test_a_broker_that_is_gone_for_a_while_and_one_that_dies(kafka_broker: Kafka
 
 
 def test_a_slow_broker_and_a_worker_that_is_killed_behind_it(kafka_broker: KafkaBroker, tmp_path: Path) -> None:
-    bootstrap = kafka_broker.bootstrap
-    harness.ensure_topics(bootstrap)
-    with (
-        Proxy(kafka_broker) as proxy,
-        Worker(proxy.bootstrap, tmp_path / "worker.log") as worker,
-        traffic(bootstrap, 22, parts=2) as feed,
-    ):
-        worker.wait_ready()
-        proxy.delay_s = SLOW_S
-        feed.send()
-        feed.flush()
-        harness.wait_until(lambda: sum(worker.page().sources.values()) > 0, 30, "folding behind a slow network")
+    log = tmp_path / "worker.log"
+    with slow_network(kafka_broker, log, seed=22, parts=2, delay_s=SLOW_S) as (_, worker, feed):
         worker.kill()
         worker.start()
         feed.send()
         feed.flush()
-        assert_exact(bootstrap, worker)
+        assert_exact(kafka_broker.bootstrap, worker)
 
 
 def test_a_slow_broker_that_loses_its_connections(kafka_broker: KafkaBroker, tmp_path: Path) -> None:
-    bootstrap = kafka_broker.bootstrap
-    harness.ensure_topics(bootstrap)
-    with (
-        Proxy(kafka_broker) as proxy,
-        Worker(proxy.bootstrap, tmp_path / "worker.log") as worker,
-        traffic(bootstrap, 23, parts=3) as feed,
-    ):
-        worker.wait_ready()
-        proxy.delay_s = SLOWER_S
-        feed.send()
-        feed.flush()
-        harness.wait_until(lambda: sum(worker.page().sources.values()) > 0, 30, "folding behind a slow network")
+    log = tmp_path / "worker.log"
+    with slow_network(kafka_broker, log, seed=23, parts=3, delay_s=SLOWER_S) as (proxy, worker, feed):
         feed.send()
         proxy.cut()
         feed.flush()
         proxy.mend()
         feed.send()
         feed.flush()
-        assert_exact(bootstrap, worker)
+        assert_exact(kafka_broker.bootstrap, worker)
